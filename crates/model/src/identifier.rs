@@ -36,7 +36,8 @@ impl Email {
         if local.chars().any(odd) || local.contains('@') {
             return Err(wrong("it has a character that an address may not have"));
         }
-        let domain = idna::domain_to_ascii_strict(domain).map_err(|_| wrong("the domain is not valid"))?;
+        let domain =
+            idna::domain_to_ascii_strict(domain).map_err(|_| wrong("the domain is not valid"))?;
         if domain.is_empty() || domain.starts_with('.') || domain.ends_with('.') {
             return Err(wrong("the domain is not valid"));
         }
@@ -220,7 +221,9 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused_without_being_repeated() {
-        for bad in ["", "ann", "@x.example", "a b@x.example", "a@", "a@.example", "a\r\nb@x.example"] {
+        for bad in
+            ["", "ann", "@x.example", "a b@x.example", "a@", "a@.example", "a\r\nb@x.example"]
+        {
             let refused = Email::parse(bad).expect_err(bad);
             assert!(bad.is_empty() || !refused.to_string().contains(&format!("`{bad}`")));
         }
@@ -236,7 +239,8 @@ mod tests {
 
     #[test]
     fn personal_data_does_not_show_in_debug() {
-        let shown = format!("{:?}", Identifier::Email(Email::parse("ann@example.com").expect("ok")));
+        let shown =
+            format!("{:?}", Identifier::Email(Email::parse("ann@example.com").expect("ok")));
         assert!(!shown.contains("ann"));
     }
 }

@@ -30,7 +30,8 @@ macro_rules! text_form {
 pub(crate) use text_form;
 
 fn is_slug(text: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._".contains(&byte);
+    let inner =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._".contains(&byte);
     let mut bytes = text.bytes();
     bytes.next().is_some_and(|first| first.is_ascii_lowercase() || first.is_ascii_digit())
         && bytes.all(inner)
@@ -68,7 +69,6 @@ macro_rules! name {
         text_form!($name);
     };
 }
-
 
 macro_rules! slug {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {

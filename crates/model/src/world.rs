@@ -28,11 +28,8 @@ impl World {
 
     /// A world for tests: time stands at `now` until advanced, bytes follow from `seed`.
     pub fn fixed(now: Timestamp, seed: u64) -> (Self, Arc<Fixed>) {
-        let fixed = Arc::new(Fixed {
-            now: AtomicI64::new(now.micros()),
-            seed,
-            drawn: AtomicU64::new(0),
-        });
+        let fixed =
+            Arc::new(Fixed { now: AtomicI64::new(now.micros()), seed, drawn: AtomicU64::new(0) });
         (Self::new(fixed.clone()), fixed)
     }
 
