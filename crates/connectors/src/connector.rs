@@ -40,7 +40,8 @@ pub trait Connector: Send + Sync {
     ///
     /// # Errors
     /// When there is none of this vendor's shape.
-    fn presented(&self, authorization: Option<&str>, path: &str) -> Result<Presented, Unidentified>;
+    fn presented(&self, authorization: Option<&str>, path: &str)
+    -> Result<Presented, Unidentified>;
 
     /// Puts the vendor's own credential in the place of the workload's token: the value of the
     /// `Authorization` header, and the path to call.

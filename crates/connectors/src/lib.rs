@@ -15,7 +15,7 @@ pub mod webhook;
 
 pub use call::{Call, Changes, Operation, Outbound, OwnedOutbound, Party, Unreadable};
 pub use connector::{Connector, Minted, Presented, Refusal, RefusalBody, Unidentified};
-pub use export::{Export, ExportRow, ExportError};
+pub use export::{Export, ExportError, ExportRow};
 pub use reference::Reference;
 pub use routine::{ApiCall, ApiReply, CredentialUse, Next, Routine};
 pub use webhook::{Event, Webhook, WebhookRefused};

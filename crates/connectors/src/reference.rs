@@ -90,7 +90,8 @@ mod tests {
         let vendor = VendorName::parse("sendgrid").expect("a name");
         let reference = Reference { key: &key, vendor: &vendor };
         let call = CallId::compose(Timestamp::from_seconds(1), [9; 10]);
-        let (ann, bob, eve) = (email("ann@x.example"), email("bob@x.example"), email("eve@x.example"));
+        let (ann, bob, eve) =
+            (email("ann@x.example"), email("bob@x.example"), email("eve@x.example"));
         let text = reference.sign(call, &[&ann, &bob]);
 
         let check = |text: Option<&str>, who: &Identifier, known: bool| {
