@@ -106,6 +106,8 @@ id!(/** A notice: one text to one audience. */ NoticeId, "ntc");
 id!(/** One recipient's row of a notice. */ DeliveryId, "dlv");
 id!(/** A planted contact. */ CanaryId, "can");
 id!(/** An operator. */ OperatorId, "opr");
+id!(/** Something kept as evidence. */ EvidenceId, "evd");
+id!(/** A question «was I affected?» that waits for its answer by mail. */ InquiryId, "inq");
 
 #[cfg(test)]
 mod tests {

@@ -27,8 +27,8 @@ pub use fact::{Confidence, Fact, FactBody, ReferenceCheck};
 pub use field::{Field, FieldSet, Sensitivity};
 pub use finding::{Finding, FindingGrade};
 pub use id::{
-    CallId, CanaryId, DeliveryId, FactId, FindingId, IncidentId, NoticeId, OperatorId, VendorId,
-    WorkloadId,
+    CallId, CanaryId, DeliveryId, EvidenceId, FactId, FindingId, IncidentId, InquiryId, NoticeId,
+    OperatorId, VendorId, WorkloadId,
 };
 pub use identifier::{Email, Identifier, IdentifierHash, IdentifierKind, Phone};
 pub use name::{

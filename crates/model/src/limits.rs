@@ -86,3 +86,18 @@ pub const NOTICE_ATTEMPTS: u32 = 5;
 pub const SMTP_REPLY_SECONDS: u64 = 600;
 /// Requests per minute that one address may make to the portal's forms.
 pub const PORTAL_REQUESTS_PER_MINUTE: u32 = 60;
+
+/// Changes waiting for the store's writer; callers beyond it wait, memory does not grow.
+pub const STORE_QUEUE_CHANGES: usize = 1_024;
+/// Changes that share one commit; more would make the first one wait for the last too long.
+pub const STORE_GROUP_CHANGES: usize = 256;
+/// Reads of the store at once; each has its own connection and blocks a thread.
+pub const STORE_READERS: usize = 4;
+/// How long a connection waits for another one's lock; only a checkpoint holds one for long.
+pub const STORE_BUSY_MS: u64 = 10_000;
+/// The store's write-ahead file shrinks to this after a checkpoint.
+pub const STORE_WAL_BYTES: usize = 64 * 1024 * 1024;
+/// Pages that each connection to the store keeps in memory.
+pub const STORE_CACHE_KIB: usize = 32 * 1024;
+/// Prepared statements that each connection keeps: more than there are questions.
+pub const STORE_STATEMENTS: usize = 256;
