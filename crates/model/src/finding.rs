@@ -71,7 +71,9 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// The same finding after more evidence: the stronger grade, the tighter window.
+    /// The same finding after more evidence: the stronger grade, the tighter window. Where the two
+    /// windows share no instant, an end was drawn before a newer sign arrived (a silent canary spoke
+    /// after all): the window that starts later stands alone.
     pub fn strengthen(&mut self, other: &Self) {
         self.evidence.add(&other.evidence);
         if other.grade > self.grade {
@@ -79,10 +81,17 @@ impl Finding {
             self.title.clone_from(&other.title);
             self.next.clone_from(&other.next);
         }
-        self.window.from = self.window.from.max(other.window.from);
-        self.window.to = match (self.window.to, other.window.to) {
+        let from = self.window.from.max(other.window.from);
+        let to = match (self.window.to, other.window.to) {
             (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
             (ours, theirs) => ours.or(theirs),
         };
+        if to.is_some_and(|to| from.is_some_and(|from| from > to)) {
+            if other.window.from > self.window.from {
+                self.window = other.window;
+            }
+            return;
+        }
+        self.window = Window { from, to };
     }
 }
