@@ -1,1 +1,28 @@
-//! mail
+//! Mail in and out: SMTP both ways, MIME, DKIM. **Invariant:** knows no vendors, no incidents, no
+//! storage and no clock: whoever calls says what time it is and what to do with what arrived.
+//!
+//! In: [`Receiver`] takes mail over SMTP and hands it to an [`Inbox`]; [`read`] takes a mail apart.
+//! Out: [`Letter`] writes one, [`DkimKeys`] signs it, [`Session`] gives it to a relay.
+
+mod bodies;
+mod data;
+mod dialogue;
+mod dkim;
+mod letter;
+mod links;
+mod read;
+mod receiver;
+mod reply;
+mod session;
+mod tls;
+mod verify;
+mod wire;
+
+pub use dkim::DkimKeys;
+pub use letter::Letter;
+pub use read::{ReadMail, Unreadable, read};
+pub use receiver::{Inbox, InboxDown, ReceivedMail, Receiver, ReceiverLimits};
+pub use reply::{Reply, SendError, Stage};
+pub use session::{Relay, RelayTls, Session, Timeouts};
+pub use tls::{self_signed, server_config};
+pub use verify::{DkimResult, verify_dkim};

@@ -29,6 +29,17 @@ pub const VENDOR_CONNECT_SECONDS: u64 = 10;
 pub const VENDOR_POOL_IDLE_SECONDS: u64 = 8;
 /// Calls to one vendor under way at once; one slow vendor must not starve the others.
 pub const VENDOR_CONCURRENCY: usize = 256;
+/// How long a call waits for its place among them.
+pub const VENDOR_BUSY_SECONDS: u64 = 10;
+/// Connections of callers to the gateway at once; further ones wait to be accepted.
+pub const GATEWAY_CONNECTIONS: usize = 4_096;
+/// Bodies that the gateway holds at once, all callers together; seventeen of the largest.
+pub const GATEWAY_BODIES_BYTES: usize = 512 * 1024 * 1024;
+/// After the last reply a caller's remaining bytes are read and thrown away for so long, so that
+/// the reply is not lost to a reset connection.
+pub const GATEWAY_LINGER_SECONDS: u64 = 2;
+/// What `Retry-After` tells callers of a vendor on hold.
+pub const HOLD_RETRY_SECONDS: u64 = 30;
 /// SendGrid's own bounds: personalizations per call, and recipients in one.
 pub const PERSONALIZATIONS: usize = 1_000;
 /// SendGrid's bound on contacts per upsert.
@@ -67,6 +78,33 @@ pub const SMTP_RECIPIENTS: usize = 100;
 pub const SMTP_SESSIONS: usize = 200;
 /// A silent SMTP session is closed after this long (RFC 5321 §4.5.3.2 asks for 5 minutes).
 pub const SMTP_IDLE_SECONDS: u64 = 300;
+/// A whole SMTP session: the largest mail over a slow line takes minutes; longer holds a place.
+pub const SMTP_SESSION_SECONDS: u64 = 1_800;
+/// Refused commands and recipients in one session; somebody who goes on is guessing.
+pub const SMTP_REFUSALS: usize = 20;
+/// How long a connection to a relay may take to open.
+pub const SMTP_CONNECT_SECONDS: u64 = 30;
+/// One reply of a relay with all its lines; 512 octets a line, RFC 5321 §4.5.3.1.5.
+pub const SMTP_REPLY_BYTES: usize = 16 * 1024;
+/// What is kept of a relay's reply: enough to see why, too little to be a body.
+pub const SMTP_REPLY_TEXT_BYTES: usize = 300;
+/// Of a mail that is read, so much is looked at: text stands before what is attached, and a mail of
+/// nothing but headers takes twenty times its size in memory.
+pub const MAIL_READ_BYTES: usize = 1024 * 1024;
+/// MIME parts of a mail that is read; people's mail has a handful.
+pub const MAIL_PARTS: usize = 200;
+/// Lines of a mail that may separate parts; patches and tables have lines that look like it.
+pub const MAIL_SEPARATORS: usize = 2_000;
+/// Headers of a mail that are kept; relays add dozens, not hundreds.
+pub const MAIL_HEADERS: usize = 300;
+/// `Received` lines of a mail that are read; RFC 5321 §6.3 takes 100 for a loop.
+pub const MAIL_RECEIVED: usize = 100;
+/// Distinct hosts that are taken from the links of one mail.
+pub const MAIL_LINKS: usize = 100;
+/// DKIM signatures of one mail that are looked at; forwarded mail has two or three.
+pub const DKIM_SIGNATURES: usize = 16;
+/// An operator's summary of what a vendor said.
+pub const NOTICE_SUMMARY_BYTES: usize = 2_000;
 
 /// Facts that a finding names; the rest are counted.
 pub const FINDING_FACTS: usize = 100;
@@ -101,3 +139,21 @@ pub const STORE_WAL_BYTES: usize = 64 * 1024 * 1024;
 pub const STORE_CACHE_KIB: usize = 32 * 1024;
 /// Prepared statements that each connection keeps: more than there are questions.
 pub const STORE_STATEMENTS: usize = 256;
+/// What the command line takes as one answer of the API: an export of every person.
+pub const API_ANSWER_BYTES: usize = 4 * 1024 * 1024 * 1024;
+/// A file that an operator uploads to the API: a vendor's export or data set.
+pub const UPLOAD_BYTES: usize = 2 * 1024 * 1024 * 1024;
+/// SendGrid's bound on one upsert of contacts, in bytes.
+pub const CONTACTS_BODY_BYTES: usize = 6 * 1024 * 1024;
+/// SendGrid's bound on the custom arguments of one message, merged, as JSON.
+pub const CUSTOM_ARGS_BYTES: usize = 10_000;
+/// A text message as a form: 1,600 characters, ten URLs and variables fit many times over.
+pub const MESSAGE_FORM_BYTES: usize = 256 * 1024;
+/// Pairs of one form; a text message has a dozen, a status callback two dozen.
+pub const FORM_PAIRS: usize = 512;
+/// Undocumented keys of one call that are named; all of them are dropped where that is asked.
+pub const UNKNOWN_KEYS: usize = 100;
+/// Pages of one list that a containment step reads; a longer list is not shown to be empty.
+pub const VENDOR_LIST_PAGES: usize = 100;
+/// Times that a containment step lists again and acts on what is new.
+pub const SWEEP_ROUNDS: usize = 4;
