@@ -157,3 +157,17 @@ pub const UNKNOWN_KEYS: usize = 100;
 pub const VENDOR_LIST_PAGES: usize = 100;
 /// Times that a containment step lists again and acts on what is new.
 pub const SWEEP_ROUNDS: usize = 4;
+
+/// Mails and events that wait inside the drill's sandbox vendor; callers beyond it wait.
+pub const SANDBOX_QUEUE: usize = 16_384;
+/// Events in one post of the sandbox's webhook: about what SendGrid puts into 768 KB.
+pub const SANDBOX_EVENTS_PER_POST: usize = 500;
+/// People that one drill makes; ids and numbers of people have room for no more.
+pub const DRILL_PEOPLE: u64 = 50_000_000;
+/// Whole mails that the drill's inbox keeps to look at.
+pub const DRILL_SAMPLE_MAILS: usize = 12;
+
+/// One text that an operator adds to an incident: a fact, a reason, a proof, a bulletin.
+pub const INCIDENT_TEXT_BYTES: usize = 32 * 1024;
+/// Facts, statements, scopes, notices or versions of bulletins in one incident; it is one document.
+pub const INCIDENT_ENTRIES: usize = 2_000;
