@@ -1,0 +1,440 @@
+//! Deliveries: what became of a notice, one row per recipient. Each has exactly one state, moves
+//! only as its drawing in `migrations/0004_notices.sql` says, and is counted in the same change, so
+//! that the totals of a notice always add up. Does not send.
+
+use model::{Language, NoticeId, PersonKey, Timestamp};
+use serde::Serialize;
+
+use crate::columns::bind;
+use crate::engine::{Row, Tx};
+use crate::error::Refused;
+use crate::notices::column_words;
+
+column_words!(/** What became of a notice for one person. */ DeliveryState {
+    /** It is still to be sent. */
+    Pending = "pending",
+    /** It is being given to the relay; after a crash nobody knows how far that went. */
+    Handing = "handing",
+    /** The relay took it. */
+    Delivered = "delivered",
+    /** The address does not take mail. */
+    Bounced = "bounced",
+    /** It could not be sent. */
+    Failed = "failed",
+    /** It is not sent, because there is no address or the person is not to get it. */
+    Suppressed = "suppressed",
+    /** It may have been taken, or not. */
+    Unknown = "unknown",
+});
+
+impl DeliveryState {
+    /// Whether nothing more is to be done for it.
+    pub const fn is_settled(self) -> bool {
+        !matches!(self, Self::Pending | Self::Handing)
+    }
+
+    /// Whether a settlement may move it there.
+    const fn may_become(self, next: Self) -> bool {
+        use DeliveryState::{Bounced, Delivered, Failed, Handing, Pending, Suppressed, Unknown};
+        match self {
+            Pending => matches!(next, Suppressed | Failed),
+            Handing => matches!(next, Pending | Delivered | Bounced | Failed | Unknown),
+            Unknown => matches!(next, Delivered | Bounced),
+            Delivered => matches!(next, Bounced),
+            Bounced | Failed | Suppressed => false,
+        }
+    }
+}
+
+/// A recipient of a notice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDelivery {
+    /// Who.
+    pub person: PersonKey,
+    /// In which language, if that is known already.
+    pub language: Option<Language>,
+}
+
+/// A delivery that is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingDelivery {
+    /// Who.
+    pub person: PersonKey,
+    /// How often it was handed to a relay before.
+    pub attempt: u32,
+    /// In which language, if that is known.
+    pub language: Option<Language>,
+}
+
+/// A delivery that is given to the relay next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handing {
+    /// Who.
+    pub person: PersonKey,
+    /// The `Message-ID` that it will have, so that a later bounce is recognised.
+    pub message_id: Option<String>,
+}
+
+/// What came of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// Who.
+    pub person: PersonKey,
+    /// The state that it is in now; `Pending` when the relay deferred it.
+    pub state: DeliveryState,
+    /// For `Pending`: when it may be tried again.
+    pub not_before: Option<Timestamp>,
+    /// The relay's answer, if there was one.
+    pub reply_code: Option<u16>,
+    /// The same as RFC 3463 has it, such as `5.1.1`.
+    pub reply_enhanced: Option<String>,
+}
+
+/// Everything known of one delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Who.
+    pub person: PersonKey,
+    /// What became of it.
+    pub state: DeliveryState,
+    /// How often it was handed to a relay.
+    pub attempt: u32,
+    /// In which language, if that is known.
+    pub language: Option<Language>,
+    /// The `Message-ID` of the last attempt.
+    pub message_id: Option<String>,
+    /// Not to be tried before; the epoch when at once.
+    pub not_before: Timestamp,
+    /// The relay's last answer.
+    pub reply_code: Option<u16>,
+    /// The same as RFC 3463 has it.
+    pub reply_enhanced: Option<String>,
+    /// Second copies that cannot be ruled out.
+    pub possible_duplicates: u32,
+    /// When it was last handed to a relay.
+    pub handed_at: Option<Timestamp>,
+    /// When it was last settled.
+    pub settled_at: Option<Timestamp>,
+}
+
+/// How many deliveries of a notice are in each state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct DeliveryTotals {
+    /// All of them: the sum of those below, `possible_duplicates` aside.
+    pub audience: u64,
+    /// See [`DeliveryState::Pending`].
+    pub pending: u64,
+    /// See [`DeliveryState::Handing`].
+    pub handing: u64,
+    /// See [`DeliveryState::Delivered`].
+    pub delivered: u64,
+    /// See [`DeliveryState::Bounced`].
+    pub bounced: u64,
+    /// See [`DeliveryState::Failed`].
+    pub failed: u64,
+    /// See [`DeliveryState::Suppressed`].
+    pub suppressed: u64,
+    /// See [`DeliveryState::Unknown`].
+    pub unknown: u64,
+    /// Second copies that cannot be ruled out, after crashes.
+    pub possible_duplicates: u64,
+}
+
+impl DeliveryTotals {
+    fn slot(&mut self, state: DeliveryState) -> &mut u64 {
+        match state {
+            DeliveryState::Pending => &mut self.pending,
+            DeliveryState::Handing => &mut self.handing,
+            DeliveryState::Delivered => &mut self.delivered,
+            DeliveryState::Bounced => &mut self.bounced,
+            DeliveryState::Failed => &mut self.failed,
+            DeliveryState::Suppressed => &mut self.suppressed,
+            DeliveryState::Unknown => &mut self.unknown,
+        }
+    }
+}
+
+const DELIVERY: &str =
+    "SELECT person, state, attempt, language, message_id, not_before, reply_code,
+                               reply_enhanced, possible_duplicates, handed_at, settled_at
+                        FROM deliveries";
+
+impl Tx<'_> {
+    /// Adds recipients to a notice, each pending; those that it has already stay as they are.
+    /// Returns how many were new.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`] when there is no such notice.
+    pub fn insert_deliveries(
+        &self,
+        notice: NoticeId,
+        deliveries: &[NewDelivery],
+    ) -> anyhow::Result<u64> {
+        let number = self.notice_number(notice)?;
+        let mut new = 0;
+        for delivery in deliveries {
+            new += self.execute(
+                "INSERT INTO deliveries (notice, person, state, attempt, language, not_before,
+                                         possible_duplicates)
+                 VALUES (?1, ?2, 'pending', 0, ?3, 0, 0) ON CONFLICT DO NOTHING",
+                bind![number, delivery.person, delivery.language.as_ref()],
+            )? as u64;
+        }
+        self.count_deliveries(number, DeliveryState::Pending, new as i64)?;
+        Ok(new)
+    }
+
+    /// Records that these are given to the relay next; call it before doing so.
+    ///
+    /// # Errors
+    /// [`Refused::Stale`] when one of them is not pending; then none is handed.
+    pub fn hand_deliveries(&self, notice: NoticeId, handed: &[Handing]) -> anyhow::Result<()> {
+        let number = self.notice_number(notice)?;
+        let now = self.world.now();
+        for handing in handed {
+            let changed = self.execute(
+                "UPDATE deliveries SET state = 'handing', attempt = attempt + 1, message_id = ?3,
+                                       handed_at = ?4
+                 WHERE notice = ?1 AND person = ?2 AND state = 'pending'",
+                bind![number, handing.person, handing.message_id.as_ref(), now],
+            )?;
+            if changed == 0 {
+                return Err(Refused::stale("delivery", handing.person));
+            }
+        }
+        self.count_deliveries(number, DeliveryState::Pending, -(handed.len() as i64))?;
+        self.count_deliveries(number, DeliveryState::Handing, handed.len() as i64)
+    }
+
+    /// Records what came of these.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`] when one is no recipient, [`Refused::Stale`] when one cannot go from
+    /// its state to the new one; then none is settled.
+    pub fn settle_deliveries(
+        &self,
+        notice: NoticeId,
+        settlements: &[Settlement],
+    ) -> anyhow::Result<()> {
+        let number = self.notice_number(notice)?;
+        let mut moved = [0i64; DeliveryState::ALL.len()];
+        for settlement in settlements {
+            let state = self
+                .one(
+                    "SELECT state FROM deliveries WHERE notice = ?1 AND person = ?2",
+                    bind![number, settlement.person],
+                    |row| row.get::<DeliveryState>(0),
+                )?
+                .ok_or_else(|| Refused::not_found("delivery", settlement.person))?;
+            if !state.may_become(settlement.state) {
+                return Err(Refused::stale("delivery", settlement.person));
+            }
+            self.settle_delivery(number, settlement)?;
+            moved[state as usize] -= 1;
+            moved[settlement.state as usize] += 1;
+        }
+        for (state, by) in DeliveryState::ALL.iter().zip(moved) {
+            self.count_deliveries(number, *state, by)?;
+        }
+        Ok(())
+    }
+
+    fn settle_delivery(&self, number: i64, settlement: &Settlement) -> anyhow::Result<()> {
+        let settled_at = settlement.state.is_settled().then(|| self.world.now());
+        let at_once = Timestamp::from_micros(0);
+        self.execute(
+            "UPDATE deliveries SET state = ?3, not_before = ?4, reply_code = ?5,
+                                   reply_enhanced = ?6, settled_at = ?7
+             WHERE notice = ?1 AND person = ?2",
+            bind![
+                number,
+                settlement.person,
+                settlement.state,
+                settlement.not_before.unwrap_or(at_once),
+                settlement.reply_code,
+                settlement.reply_enhanced.as_ref(),
+                settled_at
+            ],
+        )
+        .map(drop)
+    }
+
+    /// After a crash: what was being handed may have gone or not. It becomes pending again, and each
+    /// counts as a possible second copy. Returns how many there were.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`] when there is no such notice.
+    pub fn recover_handing(&self, notice: NoticeId) -> anyhow::Result<u64> {
+        let number = self.notice_number(notice)?;
+        let recovered = self.execute(
+            "UPDATE deliveries SET state = 'pending', not_before = 0,
+                                   possible_duplicates = possible_duplicates + 1
+             WHERE notice = ?1 AND state = 'handing'",
+            bind![number],
+        )? as u64;
+        self.execute(
+            "UPDATE notices SET possible_duplicates = possible_duplicates + ?2 WHERE number = ?1",
+            bind![number, recovered],
+        )?;
+        self.count_deliveries(number, DeliveryState::Handing, -(recovered as i64))?;
+        self.count_deliveries(number, DeliveryState::Pending, recovered as i64)?;
+        Ok(recovered)
+    }
+
+    /// How many deliveries are in each state.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`] when there is no such notice.
+    pub fn delivery_totals(&self, notice: NoticeId) -> anyhow::Result<DeliveryTotals> {
+        let number = self.notice_number(notice)?;
+        let mut totals = DeliveryTotals::default();
+        self.visit(
+            "SELECT state, deliveries FROM delivery_totals WHERE notice = ?1",
+            bind![number],
+            |row| {
+                let deliveries: u64 = row.get(1)?;
+                *totals.slot(row.get(0)?) = deliveries;
+                totals.audience += deliveries;
+                Ok(())
+            },
+        )?;
+        totals.possible_duplicates = self
+            .one(
+                "SELECT possible_duplicates FROM notices WHERE number = ?1",
+                bind![number],
+                |row| row.get(0),
+            )?
+            .unwrap_or(0);
+        Ok(totals)
+    }
+
+    /// Deliveries that are due now, after a person (or from the start), at most `rows`, sorted by
+    /// key.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`] when there is no such notice.
+    pub fn pending_deliveries(
+        &self,
+        notice: NoticeId,
+        after: Option<PersonKey>,
+        rows: usize,
+    ) -> anyhow::Result<Vec<PendingDelivery>> {
+        let number = self.notice_number(notice)?;
+        let (now, rows) = (self.world.now(), rows as u64);
+        let due = |after: &str| {
+            format!(
+                "SELECT person, attempt, language FROM deliveries
+                 WHERE notice = ?1 AND state = 'pending' AND not_before <= ?2 {after}
+                 ORDER BY person LIMIT ?3"
+            )
+        };
+        match after {
+            None => self.all(&due(""), bind![number, now, rows], pending),
+            Some(after) => {
+                self.all(&due("AND person > ?4"), bind![number, now, rows, after], pending)
+            }
+        }
+    }
+
+    /// Those of these people whose delivery is due now: the join with a streamed directory.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`] when there is no such notice.
+    pub fn pending_among(
+        &self,
+        notice: NoticeId,
+        people: &[PersonKey],
+    ) -> anyhow::Result<Vec<PendingDelivery>> {
+        let number = self.notice_number(notice)?;
+        let now = self.world.now();
+        let mut found = Vec::new();
+        for person in people {
+            found.extend(self.one(
+                "SELECT person, attempt, language FROM deliveries
+                 WHERE notice = ?1 AND person = ?2 AND state = 'pending' AND not_before <= ?3",
+                bind![number, *person, now],
+                pending,
+            )?);
+        }
+        Ok(found)
+    }
+
+    /// When the next pending delivery may be tried, if one is pending; the epoch when at once.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`] when there is no such notice.
+    pub fn next_delivery_at(&self, notice: NoticeId) -> anyhow::Result<Option<Timestamp>> {
+        let next = self.one(
+            "SELECT MIN(not_before) FROM deliveries WHERE notice = ?1 AND state = 'pending'",
+            bind![self.notice_number(notice)?],
+            |row| row.get(0),
+        )?;
+        Ok(next.flatten())
+    }
+
+    /// What became of a notice for one person, if they are a recipient.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`] when there is no such notice.
+    pub fn find_delivery(
+        &self,
+        notice: NoticeId,
+        person: PersonKey,
+    ) -> anyhow::Result<Option<Delivery>> {
+        let number = self.notice_number(notice)?;
+        let sql = format!("{DELIVERY} WHERE notice = ?1 AND person = ?2");
+        self.one(&sql, bind![number, person], delivery)
+    }
+
+    /// Every delivery of a notice, sorted by key; stops at the first error.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`] when there is no such notice; what `visit` returned.
+    pub fn visit_deliveries(
+        &self,
+        notice: NoticeId,
+        mut visit: impl FnMut(Delivery) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let number = self.notice_number(notice)?;
+        let sql = format!("{DELIVERY} WHERE notice = ?1 ORDER BY person");
+        self.visit(&sql, bind![number], |row| visit(delivery(row)?))
+    }
+
+    fn notice_number(&self, notice: NoticeId) -> anyhow::Result<i64> {
+        self.one("SELECT number FROM notices WHERE id = ?1", bind![notice], |row| row.get(0))?
+            .ok_or_else(|| Refused::not_found("notice", notice))
+    }
+
+    fn count_deliveries(&self, number: i64, state: DeliveryState, by: i64) -> anyhow::Result<()> {
+        if by == 0 {
+            return Ok(());
+        }
+        self.execute(
+            "INSERT INTO delivery_totals (notice, state, deliveries) VALUES (?1, ?2, ?3)
+             ON CONFLICT (notice, state)
+             DO UPDATE SET deliveries = delivery_totals.deliveries + excluded.deliveries",
+            bind![number, state, by],
+        )
+        .map(drop)
+    }
+}
+
+fn pending(row: &Row<'_>) -> anyhow::Result<PendingDelivery> {
+    Ok(PendingDelivery { person: row.get(0)?, attempt: row.get(1)?, language: row.get(2)? })
+}
+
+fn delivery(row: &Row<'_>) -> anyhow::Result<Delivery> {
+    Ok(Delivery {
+        person: row.get(0)?,
+        state: row.get(1)?,
+        attempt: row.get(2)?,
+        language: row.get(3)?,
+        message_id: row.get(4)?,
+        not_before: row.get(5)?,
+        reply_code: row.get(6)?,
+        reply_enhanced: row.get(7)?,
+        possible_duplicates: row.get(8)?,
+        handed_at: row.get(9)?,
+        settled_at: row.get(10)?,
+    })
+}
