@@ -91,7 +91,7 @@ pub fn read(raw: &[u8]) -> Result<ReadMail, Unreadable> {
     check_parts(raw)?;
     let message = parser().parse(raw).ok_or(Unreadable::NoMail)?;
     let headers = headers(&message, raw);
-    if headers.is_empty() {
+    if !headers.iter().any(|(name, _)| is_field_name(name)) {
         return Err(Unreadable::NoMail);
     }
     let from = first_address(message.from());
@@ -149,6 +149,11 @@ fn headers(message: &Message<'_>, raw: &[u8]) -> Vec<(String, String)> {
             (header.name().to_owned(), unfolded)
         })
         .collect()
+}
+
+/// RFC 5322 §2.2; the parser takes any line for a header.
+fn is_field_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':')
 }
 
 fn first_address(address: Option<&Address<'_>>) -> Option<String> {
