@@ -91,7 +91,7 @@ pub fn read(raw: &[u8]) -> Result<ReadMail, Unreadable> {
     check_parts(raw)?;
     let message = parser().parse(raw).ok_or(Unreadable::NoMail)?;
     let headers = headers(&message, raw);
-    if !headers.iter().any(|(name, _)| is_field_name(name)) {
+    if headers.is_empty() {
         return Err(Unreadable::NoMail);
     }
     let from = first_address(message.from());
@@ -138,22 +138,22 @@ fn parser() -> MessageParser {
         .ignore_header(HeaderName::ContentTransferEncoding)
 }
 
-/// The headers of the mail itself, unfolded, at most [`limits::MAIL_HEADERS`].
+/// The headers of the mail itself, unfolded, at most [`limits::MAIL_HEADERS`]. The parser takes any
+/// line for a header; here it has a name and a colon (RFC 5322 §2.2).
 fn headers(message: &Message<'_>, raw: &[u8]) -> Vec<(String, String)> {
-    let headers = message.headers().iter().take(limits::MAIL_HEADERS);
+    let slice = |from: u32, to: u32| raw.get(from as usize..to as usize).unwrap_or_default();
+    let mut headers = Vec::new();
+    for header in message.headers().iter().take(limits::MAIL_HEADERS) {
+        let name = slice(header.offset_field, header.offset_start);
+        let Some(name) = name.strip_suffix(b":").map(<[u8]>::trim_ascii) else { continue };
+        if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
+            continue;
+        }
+        let value = String::from_utf8_lossy(slice(header.offset_start, header.offset_end));
+        let unfolded = value.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+        headers.push((header.name().to_owned(), unfolded));
+    }
     headers
-        .map(|header| {
-            let range = header.offset_start as usize..header.offset_end as usize;
-            let value = String::from_utf8_lossy(raw.get(range).unwrap_or_default());
-            let unfolded = value.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
-            (header.name().to_owned(), unfolded)
-        })
-        .collect()
-}
-
-/// RFC 5322 §2.2; the parser takes any line for a header.
-fn is_field_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':')
 }
 
 fn first_address(address: Option<&Address<'_>>) -> Option<String> {

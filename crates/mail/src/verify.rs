@@ -77,6 +77,7 @@ fn body_hash(body: &[u8], form: Canonicalization) -> Vec<u8> {
 
 /// The header's value with an empty `b=` and without its line end: what the signer saw.
 fn without_signature(value: &[u8]) -> Vec<u8> {
+    let value = value.strip_suffix(b"\r\n").unwrap_or(value);
     let mut unsigned = Vec::with_capacity(value.len());
     for (index, tag) in value.split(|&byte| byte == b';').enumerate() {
         if index > 0 {
@@ -87,11 +88,5 @@ fn without_signature(value: &[u8]) -> Vec<u8> {
         let keep = if is_signature { (equals + 1).min(tag.len()) } else { tag.len() };
         unsigned.extend_from_slice(&tag[..keep]);
     }
-    unsigned.truncate(unsigned.trim_ascii_end().len().max(unsigned_end(&unsigned)));
     unsigned
-}
-
-/// Where a value ends when only its line end is taken off.
-fn unsigned_end(value: &[u8]) -> usize {
-    value.strip_suffix(b"\r\n").unwrap_or(value).len()
 }
