@@ -1,7 +1,9 @@
 //! Signs our mail with two keys, RSA and Ed25519 (RFC 6376, 8463). Where the keys lie on disk, and
 //! who may read them there, is the caller's business.
 
-use anyhow::{Context as _, Result, bail};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail, ensure};
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256};
@@ -34,12 +36,13 @@ const OVERSIGNED: [&str; 11] = [
 ];
 const PEM_LINE: usize = 64;
 
-/// The two keys with which one domain signs.
+/// The two keys with which one domain signs. Clones share them.
+#[derive(Clone)]
 pub struct DkimKeys {
-    domain: String,
-    selector: String,
-    rsa: RsaKeyPair,
-    ed25519: Ed25519KeyPair,
+    domain: Arc<str>,
+    selector: Arc<str>,
+    rsa: Arc<RsaKeyPair>,
+    ed25519: Arc<Ed25519KeyPair>,
 }
 
 impl DkimKeys {
@@ -70,7 +73,7 @@ impl DkimKeys {
             } else {
                 bail!("a DKIM key is neither RSA of at least 2048 bits nor Ed25519");
             };
-            anyhow::ensure!(!again, "there are two DKIM keys of one kind");
+            ensure!(!again, "there are two DKIM keys of one kind");
         }
         match (rsa, ed25519) {
             (Some(rsa), Some(ed25519)) => Ok(Self::new(domain, selector, rsa, ed25519)),
@@ -80,7 +83,12 @@ impl DkimKeys {
     }
 
     fn new(domain: &str, selector: &str, rsa: RsaKeyPair, ed25519: Ed25519KeyPair) -> Self {
-        Self { domain: domain.to_ascii_lowercase(), selector: selector.to_owned(), rsa, ed25519 }
+        Self {
+            domain: domain.to_ascii_lowercase().into(),
+            selector: selector.into(),
+            rsa: Arc::new(rsa),
+            ed25519: Arc::new(ed25519),
+        }
     }
 
     /// Both keys as PEM (PKCS#8), to be kept where only the program can read it.
@@ -144,7 +152,7 @@ impl DkimKeys {
         let mut signature = Signature {
             v: 1,
             a: algorithm,
-            d: self.domain.clone(),
+            d: self.domain.to_string(),
             s: match algorithm {
                 Algorithm::Ed25519Sha256 => self.ed25519_selector(),
                 _ => self.rsa_selector(),
