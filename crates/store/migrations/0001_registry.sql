@@ -2,8 +2,8 @@
 --
 -- The SQL of this folder is the common subset of SQLite and PostgreSQL: TEXT, BIGINT, BLOB; times
 -- are BIGINT microseconds since 1970 in UTC; booleans are BIGINT 0 or 1; ids and names are TEXT as
--- people see them (`vnd_01J…`). A `document` is the JSON of a type of `model` or of the crate that
--- owns the noun; what a query needs to find rows by stands in columns of its own beside it.
+-- people see them (`vnd_01J…`). A `document` is the JSON of a type of `model` or of the crate
+-- that owns the noun; what a query finds rows by stands in columns of its own beside it.
 
 -- A third party that gets personal data. The three secrets are sealed before they come here: this
 -- file and its backups open nothing without the root key.

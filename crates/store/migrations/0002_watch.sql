@@ -15,8 +15,8 @@ CREATE TABLE canaries (
     UNIQUE (vendor, list, epoch)
 );
 
--- Something observed: a webhook's event, mail to a canary, a vendor's notice, a reported mail. Never
--- changed. A source that says the same thing twice (its own id of it is the same) is heard once.
+-- Something observed: a webhook's event, mail to a canary, a vendor's notice, a reported mail.
+-- Never changed. A source that says the same thing twice, by its own id of it, is heard once.
 CREATE TABLE facts (
     id          TEXT   NOT NULL PRIMARY KEY, -- sorts by the time at which it was seen
     source      TEXT   NOT NULL,
@@ -27,7 +27,8 @@ CREATE TABLE facts (
     document    TEXT   NOT NULL,             -- model::Fact
     UNIQUE (source, external_id)
 );
-CREATE INDEX facts_by_vendor ON facts (vendor, kind, id);
+CREATE INDEX facts_by_vendor ON facts (vendor, id);
+CREATE INDEX facts_by_vendor_and_kind ON facts (vendor, kind, id);
 CREATE INDEX facts_by_kind ON facts (kind, id);
 
 -- What a detector concluded. One row per key; more evidence strengthens the row.

@@ -13,9 +13,9 @@ CREATE TABLE incidents (
 );
 CREATE INDEX incidents_by_vendor ON incidents (vendor, is_open);
 
--- A version of «who is exposed». `members` is NULL until all of them are in: a scope that is being
--- written is never read as if it were whole. `number` stands for (incident, version) in the big
--- table below, where 30 bytes of id in each row would be most of it.
+-- A version of «who is exposed». `members` is NULL until all of them are in: a scope that is
+-- being written is never read as if it were whole. `number` stands for (incident, version) in the
+-- big table below, where 30 bytes of id in each row would be most of it.
 CREATE TABLE scopes (
     number   BIGINT NOT NULL PRIMARY KEY,
     incident TEXT   NOT NULL REFERENCES incidents (id),
@@ -34,8 +34,8 @@ CREATE TABLE scope_members (
     PRIMARY KEY (scope, person)
 );
 
--- A mail, a log or a snapshot as it was, sealed; SHA-256 of the plain bytes proves that it is whole.
--- It may be kept before there is an incident.
+-- A mail, a log or a snapshot as it was, sealed; SHA-256 of the plain bytes proves that it is
+-- whole. It may be kept before there is an incident.
 CREATE TABLE evidence (
     id       TEXT   NOT NULL PRIMARY KEY,
     incident TEXT   REFERENCES incidents (id),

@@ -1,5 +1,5 @@
--- Telling people: one row per notice, one row per recipient. No address is here: it is read from the
--- company's own directory at the moment of sending.
+-- Telling people: one row per notice, one row per recipient. No address is here: it is read from
+-- the company's own directory at the moment of sending.
 
 -- One text to one audience. `number` stands for the id in the big table below.
 CREATE TABLE notices (

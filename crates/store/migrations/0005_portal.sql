@@ -1,7 +1,7 @@
 -- What strangers ask on the portal.
 
--- «Was I affected?», which is answered by mail only. The address is sealed, and taken out as soon as
--- the answer is out or given up; the row stays to be counted.
+-- «Was I affected?», which is answered by mail only. The address is sealed, and taken out as soon
+-- as the answer is out or given up; the row stays to be counted.
 CREATE TABLE inquiries (
     id          TEXT   NOT NULL PRIMARY KEY,
     address     BLOB,            -- sealed; NULL once it is answered or given up

@@ -296,3 +296,159 @@ fn entry(row: &Row<'_>) -> anyhow::Result<AuditEntry> {
         hash: row.get(7)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{START, Scratch, code};
+
+    const UNGUARD: &str = "DROP TRIGGER audit_log_forbids_UPDATE;
+                           DROP TRIGGER audit_log_forbids_DELETE;";
+
+    /// A log of five acts, a minute apart.
+    fn log() -> Scratch {
+        let scratch = Scratch::new();
+        for (number, verb) in ["opened", "cut", "scoped", "told", "closed"].iter().enumerate() {
+            let detail = json!({ "number": number });
+            scratch.tx().audit("operator/ann", verb, "inc_1", &detail).expect("writes");
+            scratch.clock.advance_seconds(60);
+        }
+        scratch
+    }
+
+    fn verdict(scratch: &Scratch, from: u64) -> Result<AuditVerified, AuditBroken> {
+        scratch.tx().verify_audit(from).expect("can tell")
+    }
+
+    #[test]
+    fn a_log_that_was_not_touched_is_whole_from_any_entry_on() {
+        let scratch = log();
+        let head = scratch.tx().audit_head().expect("reads");
+        assert_eq!(head.seq, 5);
+        assert_eq!(verdict(&scratch, 1), Ok(AuditVerified { entries: 5, head }));
+        assert_eq!(verdict(&scratch, 4), Ok(AuditVerified { entries: 2, head }));
+        assert_eq!(verdict(&scratch, 6), Ok(AuditVerified { entries: 0, head }));
+        assert_eq!(verdict(&scratch, 9).map_err(|broken| broken.seq), Err(8));
+        let empty = AuditVerified { entries: 0, head: AuditHead::EMPTY };
+        assert_eq!(verdict(&Scratch::new(), 1), Ok(empty));
+    }
+
+    #[test]
+    fn the_engine_forbids_changing_and_deleting_entries() {
+        let scratch = log();
+        let tx = scratch.tx();
+        assert!(tx.execute("UPDATE audit_log SET actor = 'eve'", &[]).is_err());
+        assert!(tx.execute("DELETE FROM audit_log WHERE seq = 5", &[]).is_err());
+        assert!(tx.execute("REPLACE INTO audit_log SELECT * FROM audit_log", &[]).is_err());
+        assert_eq!(tx.audit_head().expect("reads").seq, 5);
+    }
+
+    #[test]
+    fn tampering_around_the_engine_is_found_at_its_entry() {
+        let changes = [
+            ("UPDATE audit_log SET actor = 'operator/eve' WHERE seq = 3", 3),
+            ("UPDATE audit_log SET at = at + 1 WHERE seq = 1", 1),
+            ("UPDATE audit_log SET detail = '{}' WHERE seq = 5", 5),
+            ("UPDATE audit_log SET verb = 'tol', subject = 'dinc_1' WHERE seq = 4", 4),
+            ("UPDATE audit_log SET hash = zeroblob(32) WHERE seq = 2", 2),
+            ("UPDATE audit_log SET prev_hash = zeroblob(32) WHERE seq = 2", 2),
+            ("DELETE FROM audit_log WHERE seq = 2", 2),
+            ("DELETE FROM audit_log WHERE seq = 1", 1),
+            (
+                "DELETE FROM audit_log WHERE seq = 3; UPDATE audit_log SET seq = seq - 1 WHERE seq > 3",
+                3,
+            ),
+        ];
+        for (change, seq) in changes {
+            let scratch = log();
+            scratch.connection.tamper(UNGUARD);
+            scratch.connection.tamper(change);
+            assert_eq!(verdict(&scratch, 1).map_err(|broken| broken.seq), Err(seq), "{change}");
+        }
+    }
+
+    #[test]
+    fn an_entry_that_was_hashed_anew_breaks_the_one_after_it() {
+        let scratch = log();
+        let tx = scratch.tx();
+        let mut forged = tx.audit_entry(2).expect("reads").expect("there");
+        forged.actor = "operator/eve".to_owned();
+        scratch.connection.tamper(UNGUARD);
+        tx.execute(
+            "UPDATE audit_log SET actor = ?2, hash = ?3 WHERE seq = ?1",
+            bind![forged.seq, &forged.actor, &forged.reckon()],
+        )
+        .expect("nothing guards it");
+        assert_eq!(verdict(&scratch, 1).map_err(|broken| broken.seq), Err(3));
+    }
+
+    #[test]
+    fn a_log_that_was_cut_off_disagrees_with_its_checkpoint() {
+        let scratch = log();
+        let tx = scratch.tx();
+        let head = tx.audit_head().expect("reads");
+        let checkpoint = AuditCheckpoint { head, signature: vec![1], at: START };
+        tx.insert_audit_checkpoint(&checkpoint).expect("as it is");
+        assert_eq!(code(tx.insert_audit_checkpoint(&checkpoint)), "exists");
+        let wrong = AuditHead { hash: [1; 32], seq: 4 };
+        let wrong = AuditCheckpoint { head: wrong, ..checkpoint.clone() };
+        assert_eq!(code(tx.insert_audit_checkpoint(&wrong)), "stale");
+        assert_eq!(tx.audit_checkpoints().expect("lists"), [checkpoint]);
+
+        scratch.connection.tamper(UNGUARD);
+        scratch.connection.tamper("DELETE FROM audit_log WHERE seq = 5");
+        assert_eq!(verdict(&scratch, 1).map_err(|broken| broken.seq), Err(5));
+        tx.audit("operator/eve", "closed", "inc_1", &json!({})).expect("writes it anew");
+        assert_eq!(verdict(&scratch, 1).map_err(|broken| broken.seq), Err(5));
+    }
+
+    #[test]
+    fn entries_are_listed_from_the_newest_and_by_subject() {
+        let scratch = log();
+        let tx = scratch.tx();
+        tx.audit("system", "sealed", "ledger", &json!({})).expect("writes");
+        let numbers = |entries: Vec<AuditEntry>| -> Vec<u64> {
+            entries.into_iter().map(|entry| entry.seq).collect()
+        };
+        assert_eq!(numbers(tx.audit_page(None, 2).expect("pages")), [6, 5]);
+        assert_eq!(numbers(tx.audit_page(Some(5), 9).expect("pages")), [4, 3, 2, 1]);
+        assert_eq!(numbers(tx.audit_of("ledger", 9).expect("lists")), [6]);
+        assert_eq!(numbers(tx.audit_of("inc_1", 1).expect("lists")), [5]);
+        let mut visited = Vec::new();
+        tx.visit_audit(5, |entry| {
+            visited.push(entry.seq);
+            Ok(())
+        })
+        .expect("visits");
+        assert_eq!(visited, [5, 6]);
+        let second = tx.audit_entry(2).expect("reads").expect("there");
+        assert_eq!((second.verb.as_str(), second.at), ("cut", START.plus_seconds(60)));
+        assert_eq!(second.detail.as_str(), r#"{"number":1}"#);
+    }
+
+    #[test]
+    fn the_encoding_that_is_hashed_does_not_change() {
+        let entry = AuditEntry {
+            seq: 1,
+            at: START,
+            actor: "operator/ann".to_owned(),
+            verb: "vendor-cut".to_owned(),
+            subject: "sendgrid".to_owned(),
+            detail: Document::of(&json!({ "to": "stop" })).expect("JSON"),
+            prev_hash: [0; 32],
+            hash: [0; 32],
+        };
+        let mut bytes = b"cordon-audit-1".to_vec();
+        bytes.extend(1u64.to_le_bytes());
+        bytes.extend(1_770_256_800_000_000i64.to_le_bytes());
+        for text in ["operator/ann", "vendor-cut", "sendgrid", r#"{"to":"stop"}"#] {
+            bytes.extend((text.len() as u64).to_le_bytes());
+            bytes.extend(text.as_bytes());
+        }
+        bytes.extend(32u64.to_le_bytes());
+        bytes.extend([0; 32]);
+        assert_eq!(entry.reckon(), crypto::sha256(&bytes));
+    }
+}

@@ -102,3 +102,42 @@ fn bulletin(row: &Row<'_>) -> anyhow::Result<Bulletin> {
         published_at: row.get(5)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use model::id::Id;
+
+    use super::*;
+    use crate::testing::{START, Scratch, code, incident};
+
+    #[test]
+    fn every_version_stays_and_the_portal_shows_the_newest_of_each() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let incident = incident(&tx).id;
+        let published = |number, version, after| Bulletin {
+            incident,
+            number,
+            version,
+            title: "mail that is not from us".to_owned(),
+            text: format!("number {number}, version {version}"),
+            published_at: START.plus_seconds(after),
+        };
+        let all = [published(1, 1, 0), published(2, 1, 10), published(1, 2, 20)];
+        for bulletin in &all {
+            tx.publish_bulletin(bulletin).expect("new");
+        }
+        let [first, second, corrected] = all;
+        assert_eq!(code(tx.publish_bulletin(&first)), "exists");
+        assert_eq!(tx.bulletins(9).expect("lists"), [corrected.clone(), second.clone()]);
+        assert_eq!(tx.bulletins(1).expect("lists"), std::slice::from_ref(&corrected));
+        let versions = tx.bulletin_versions(incident, 1).expect("lists");
+        assert_eq!(versions, [corrected.clone(), first.clone()]);
+        let of = tx.bulletins_of(incident).expect("lists");
+        assert_eq!(of, [second.clone(), corrected, first]);
+        assert!(tx.execute("DELETE FROM bulletins", &[]).is_err(), "the engine forbids it");
+        assert!(tx.execute("UPDATE bulletins SET title = ''", &[]).is_err());
+        let elsewhere = Bulletin { incident: IncidentId::from_u128(9), ..second };
+        assert_eq!(code(tx.publish_bulletin(&elsewhere)), "not-found");
+    }
+}

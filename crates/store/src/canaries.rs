@@ -162,3 +162,70 @@ fn canary(row: &Row<'_>) -> anyhow::Result<Canary> {
         superseded_at: row.get(8)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use model::id::Id;
+
+    use super::*;
+    use crate::testing::{START, Scratch, code, vendor, vendor_name};
+
+    fn canary(number: u8, list: Option<&str>) -> Canary {
+        Canary {
+            id: CanaryId::from_u128(number.into()),
+            vendor: vendor_name("sendgrid"),
+            list: list.map(|list| ListName::parse(list).expect(list)),
+            epoch: number.into(),
+            address_hash: IdentifierHash([number; 16]),
+            address: Sealed(vec![number]),
+            call: None,
+            planted_at: START.plus_seconds(number.into()),
+            superseded_at: None,
+        }
+    }
+
+    #[test]
+    fn a_newer_canary_of_the_same_vendor_and_list_supersedes_the_one_before() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        assert_eq!(code(tx.insert_canary(&canary(1, None))), "not-found", "no such vendor");
+        tx.insert_vendor(&vendor(1, "sendgrid"), None).expect("new");
+        for planted in [canary(1, None), canary(2, Some("news")), canary(3, None)] {
+            tx.insert_canary(&planted).expect("new");
+        }
+        let found = |number| {
+            tx.canary_by_address(IdentifierHash([number; 16])).expect("runs").expect("known")
+        };
+        assert_eq!(found(1).superseded_at, Some(START.plus_seconds(3)));
+        assert_eq!(found(2), canary(2, Some("news")));
+        let sendgrid = vendor_name("sendgrid");
+        assert_eq!(tx.newest_canary(&sendgrid, None).expect("runs"), Some(canary(3, None)));
+        let news = ListName::parse("news").expect("a list");
+        let newest = tx.newest_canary(&sendgrid, Some(&news)).expect("runs");
+        assert_eq!(newest, Some(canary(2, Some("news"))));
+        let epochs: Vec<_> =
+            tx.canaries(&sendgrid).expect("lists").iter().map(|canary| canary.epoch).collect();
+        assert_eq!(epochs, [3, 1, 2]);
+        assert_eq!(tx.canary_by_address(IdentifierHash([9; 16])).expect("runs"), None);
+    }
+
+    #[test]
+    fn one_epoch_has_one_canary_and_a_withdrawn_one_leaves_the_chain() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        tx.insert_vendor(&vendor(1, "sendgrid"), None).expect("new");
+        tx.insert_canary(&canary(1, None)).expect("new");
+        let again = Canary { id: CanaryId::from_u128(9), ..canary(1, None) };
+        let again = Canary { address_hash: IdentifierHash([9; 16]), ..again };
+        assert_eq!(code(tx.insert_canary(&again)), "exists", "the epoch has one");
+
+        tx.insert_canary(&canary(2, None)).expect("new");
+        tx.withdraw_canary(canary(2, None).id).expect("there");
+        assert_eq!(tx.canary(canary(1, None).id).expect("there").superseded_at, None);
+        let call = CallId::from_u128(5);
+        tx.set_canary_call(canary(1, None).id, call).expect("there");
+        assert_eq!(tx.canary(canary(1, None).id).expect("there").call, Some(call));
+        assert_eq!(code(tx.withdraw_canary(canary(2, None).id)), "not-found");
+        assert_eq!(code(tx.set_canary_call(canary(2, None).id, call)), "not-found");
+    }
+}

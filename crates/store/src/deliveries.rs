@@ -438,3 +438,187 @@ fn delivery(row: &Row<'_>) -> anyhow::Result<Delivery> {
         settled_at: row.get(10)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use model::id::Id;
+
+    use super::*;
+    use crate::testing::{START, Scratch, code, notice, person};
+
+    fn recipients(numbers: std::ops::RangeInclusive<u128>) -> Vec<NewDelivery> {
+        let language = Language::parse("pt-BR").expect("a tag");
+        numbers
+            .map(|number| NewDelivery { person: person(number), language: Some(language.clone()) })
+            .collect()
+    }
+
+    fn handing(number: u128) -> Handing {
+        Handing { person: person(number), message_id: Some(format!("{number}@ours.example")) }
+    }
+
+    fn settlement(number: u128, state: DeliveryState) -> Settlement {
+        Settlement {
+            person: person(number),
+            state,
+            not_before: None,
+            reply_code: Some(250),
+            reply_enhanced: Some("2.0.0".to_owned()),
+        }
+    }
+
+    /// The kept totals, after comparing them with a count of the rows.
+    fn totals(tx: &Tx<'_>, notice: NoticeId) -> DeliveryTotals {
+        let mut counted = DeliveryTotals::default();
+        tx.visit_deliveries(notice, |delivery| {
+            *counted.slot(delivery.state) += 1;
+            counted.audience += 1;
+            counted.possible_duplicates += u64::from(delivery.possible_duplicates);
+            Ok(())
+        })
+        .expect("visits");
+        let kept = tx.delivery_totals(notice).expect("there");
+        assert_eq!(kept, counted, "the totals add up");
+        kept
+    }
+
+    #[test]
+    fn each_recipient_has_one_row_and_the_totals_add_up_at_each_step() {
+        use DeliveryState::{Bounced, Delivered, Failed, Pending, Suppressed, Unknown};
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let id = notice(&tx).id;
+        assert_eq!(tx.insert_deliveries(id, &recipients(1..=6)).expect("adds"), 6);
+        assert_eq!(tx.insert_deliveries(id, &recipients(5..=7)).expect("adds"), 1);
+        assert_eq!(totals(&tx, id).pending, 7);
+
+        tx.hand_deliveries(id, &[1, 2, 3, 4, 5].map(handing)).expect("pending");
+        assert_eq!((totals(&tx, id).pending, totals(&tx, id).handing), (2, 5));
+        let deferred = Settlement {
+            not_before: Some(START.plus_seconds(60)),
+            reply_code: Some(451),
+            ..settlement(5, Pending)
+        };
+        let settled = [
+            settlement(1, Delivered),
+            settlement(2, Bounced),
+            settlement(3, Failed),
+            settlement(4, Unknown),
+            deferred,
+            settlement(6, Suppressed),
+        ];
+        tx.settle_deliveries(id, &settled).expect("each may go there");
+        let now = totals(&tx, id);
+        assert_eq!((now.audience, now.pending, now.handing, now.delivered), (7, 2, 0, 1));
+        assert_eq!((now.bounced, now.failed, now.suppressed, now.unknown), (1, 1, 1, 1));
+
+        tx.settle_deliveries(id, &[settlement(1, Bounced), settlement(4, Delivered)])
+            .expect("a late bounce, and word of an unknown one");
+        let now = totals(&tx, id);
+        assert_eq!((now.delivered, now.bounced, now.unknown), (1, 2, 0));
+        let first = tx.find_delivery(id, person(1)).expect("runs").expect("a recipient");
+        assert_eq!((first.state, first.attempt, first.reply_code), (Bounced, 1, Some(250)));
+        assert_eq!((first.handed_at, first.settled_at), (Some(START), Some(START)));
+        assert_eq!(first.message_id.as_deref(), Some("1@ours.example"));
+        assert_eq!(tx.find_delivery(id, person(9)).expect("runs"), None);
+    }
+
+    #[test]
+    fn a_deferred_delivery_is_due_only_when_its_time_has_come() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let id = notice(&tx).id;
+        tx.insert_deliveries(id, &recipients(1..=3)).expect("adds");
+        tx.hand_deliveries(id, &[handing(2)]).expect("pending");
+        let later = Some(START.plus_seconds(60));
+        let deferred = Settlement { not_before: later, ..settlement(2, DeliveryState::Pending) };
+        tx.settle_deliveries(id, &[deferred]).expect("deferred");
+        let due = |after: Option<u128>, rows| -> Vec<PersonKey> {
+            let due = tx.pending_deliveries(id, after.map(person), rows).expect("pages");
+            due.into_iter().map(|delivery| delivery.person).collect()
+        };
+        assert_eq!(due(None, 9), [person(1), person(3)]);
+        assert_eq!(due(None, 1), [person(1)]);
+        assert_eq!(due(Some(1), 9), [person(3)]);
+        let among = tx.pending_among(id, &[3, 2, 9].map(person)).expect("runs");
+        assert_eq!(among.iter().map(|found| found.person).collect::<Vec<_>>(), [person(3)]);
+        assert_eq!(tx.next_delivery_at(id).expect("runs"), Some(Timestamp::from_micros(0)));
+
+        tx.hand_deliveries(id, &[handing(1), handing(3)]).expect("pending");
+        assert_eq!(tx.next_delivery_at(id).expect("runs"), later);
+        scratch.clock.advance_seconds(60);
+        let again = tx.pending_deliveries(id, None, 9).expect("pages");
+        assert_eq!((again[0].person, again[0].attempt), (person(2), 1));
+        tx.hand_deliveries(id, &[handing(2)]).expect("pending");
+        assert_eq!(tx.next_delivery_at(id).expect("runs"), None);
+    }
+
+    #[test]
+    fn after_a_crash_what_was_handed_goes_again_and_counts_as_a_possible_second_copy() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let id = notice(&tx).id;
+        tx.insert_deliveries(id, &recipients(1..=4)).expect("adds");
+        tx.hand_deliveries(id, &[1, 2, 3].map(handing)).expect("pending");
+        tx.settle_deliveries(id, &[settlement(1, DeliveryState::Delivered)]).expect("handed");
+        assert_eq!(tx.recover_handing(id).expect("runs"), 2);
+        assert_eq!(tx.recover_handing(id).expect("runs"), 0, "once is enough");
+        let now = totals(&tx, id);
+        assert_eq!((now.pending, now.handing, now.possible_duplicates), (3, 0, 2));
+        let again = tx.find_delivery(id, person(2)).expect("runs").expect("a recipient");
+        assert_eq!((again.attempt, again.possible_duplicates), (1, 1));
+    }
+
+    #[test]
+    fn nothing_is_handed_or_settled_out_of_turn() {
+        use DeliveryState::{Delivered, Failed, Handing, Pending};
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let id = notice(&tx).id;
+        tx.insert_deliveries(id, &recipients(1..=2)).expect("adds");
+        let settle = |number, state| tx.settle_deliveries(id, &[settlement(number, state)]);
+        assert_eq!(code(settle(1, Delivered)), "stale", "it was not handed");
+        tx.hand_deliveries(id, &[handing(1)]).expect("pending");
+        assert_eq!(code(tx.hand_deliveries(id, &[handing(1)])), "stale", "twice");
+        assert_eq!(code(settle(1, Handing)), "stale");
+        settle(1, Failed).expect("handed");
+        assert_eq!(code(settle(1, Pending)), "stale", "failed is the end");
+        assert_eq!(code(settle(9, Failed)), "not-found");
+        assert_eq!(code(tx.hand_deliveries(id, &[handing(9)])), "stale");
+        let missing = NoticeId::from_u128(9);
+        assert_eq!(code(tx.insert_deliveries(missing, &recipients(1..=1))), "not-found");
+        assert_eq!(code(tx.delivery_totals(missing)), "not-found");
+        assert_eq!(totals(&tx, id).audience, 2);
+    }
+
+    #[test]
+    fn a_hundred_thousand_deliveries_are_inserted_handed_and_settled() {
+        const PEOPLE: u128 = 100_000;
+        let scratch = Scratch::new();
+        let id = notice(&scratch.tx()).id;
+        let everyone = recipients(1..=PEOPLE);
+        scratch.connection.begin().expect("begins");
+        let tx = scratch.tx();
+        assert_eq!(tx.insert_deliveries(id, &everyone).expect("adds"), 100_000);
+        let mut after = None;
+        loop {
+            let page = tx.pending_deliveries(id, after, 1_000).expect("pages");
+            let Some(last) = page.last() else { break };
+            after = Some(last.person);
+            let handed: Vec<_> =
+                page.iter().map(|due| Handing { person: due.person, message_id: None }).collect();
+            tx.hand_deliveries(id, &handed).expect("pending");
+            let settled: Vec<_> = page
+                .iter()
+                .map(|due| Settlement {
+                    person: due.person,
+                    ..settlement(0, DeliveryState::Delivered)
+                })
+                .collect();
+            tx.settle_deliveries(id, &settled).expect("handed");
+        }
+        scratch.connection.commit().expect("commits");
+        let now = totals(&scratch.tx(), id);
+        assert_eq!((now.audience, now.delivered), (100_000, 100_000));
+    }
+}

@@ -117,3 +117,46 @@ fn evidence(row: &Row<'_>) -> anyhow::Result<Evidence> {
         taken_at: row.get(6)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use model::id::Id;
+
+    use super::*;
+    use crate::testing::{START, Scratch, code, incident};
+
+    #[test]
+    fn evidence_is_kept_before_there_is_an_incident_and_belongs_to_one_only() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let mail = Evidence {
+            id: EvidenceId::from_u128(1),
+            incident: None,
+            name: "canary-mail.eml".to_owned(),
+            sha256: [5; 32],
+            size: 3,
+            taken_by: "smtp/canary".to_owned(),
+            taken_at: START,
+        };
+        tx.insert_evidence(&mail, b"sealed").expect("new");
+        assert_eq!(code(tx.insert_evidence(&mail, b"sealed")), "exists");
+        assert_eq!(tx.evidence(mail.id).expect("there"), mail);
+        assert_eq!(tx.evidence_bytes(mail.id).expect("there").0, b"sealed");
+        assert_eq!(tx.evidence_by_sha256(&[5; 32]).expect("lists"), std::slice::from_ref(&mail));
+
+        let first = incident(&tx);
+        let second = crate::IncidentRow { id: IncidentId::from_u128(2), ..first.clone() };
+        tx.insert_incident(&second).expect("new");
+        tx.link_evidence(mail.id, first.id).expect("free");
+        tx.link_evidence(mail.id, first.id).expect("the same again");
+        assert_eq!(code(tx.link_evidence(mail.id, second.id)), "stale");
+        let linked = Evidence { incident: Some(first.id), ..mail };
+        assert_eq!(tx.evidence_of(first.id).expect("lists"), [linked]);
+        assert!(tx.evidence_of(second.id).expect("lists").is_empty());
+
+        let missing = EvidenceId::from_u128(9);
+        assert_eq!(code(tx.evidence(missing)), "not-found");
+        assert_eq!(code(tx.evidence_bytes(missing)), "not-found");
+        assert_eq!(code(tx.link_evidence(missing, first.id)), "not-found");
+    }
+}

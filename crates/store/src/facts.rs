@@ -113,3 +113,75 @@ impl Tx<'_> {
 fn fact(row: &Row<'_>) -> anyhow::Result<Fact> {
     row.get::<Document>(0)?.read()
 }
+
+#[cfg(test)]
+mod tests {
+    use model::id::Id;
+    use model::{Confidence, FactBody, ReferenceCheck};
+
+    use super::*;
+    use crate::testing::{START, Scratch, code, vendor_name};
+
+    fn fact(number: u128, vendor: Option<&str>, external_id: Option<&str>) -> Fact {
+        Fact {
+            id: FactId::from_u128(number),
+            at: START,
+            seen_at: START,
+            vendor: vendor.map(vendor_name),
+            external_id: external_id.map(str::to_owned),
+            source: "webhook/sendgrid".to_owned(),
+            confidence: Confidence::Certain,
+            author: None,
+            body: FactBody::VendorEvent {
+                event: "delivered".to_owned(),
+                message: None,
+                recipient: None,
+                reference: ReferenceCheck::Absent,
+            },
+        }
+    }
+
+    #[test]
+    fn what_a_source_tells_twice_is_kept_once() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let told = [
+            fact(1, Some("sendgrid"), Some("ev-1")),
+            fact(2, Some("sendgrid"), Some("ev-1")),
+            fact(3, None, None),
+            fact(4, None, None),
+        ];
+        let new = tx.insert_facts(&told).expect("inserts");
+        assert_eq!(new, [1, 3, 4].map(FactId::from_u128));
+        assert!(tx.insert_facts(&told).expect("inserts").is_empty(), "nor the same id");
+        let elsewhere =
+            Fact { source: "webhook/mailgun".to_owned(), ..fact(5, None, Some("ev-1")) };
+        assert_eq!(tx.insert_facts(&[elsewhere]).expect("inserts").len(), 1, "another source");
+        assert_eq!(tx.fact(FactId::from_u128(1)).expect("there"), told[0]);
+        assert_eq!(code(tx.fact(FactId::from_u128(2))), "not-found");
+    }
+
+    #[test]
+    fn facts_are_paged_from_the_newest_by_vendor_and_kind() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let mut facts: Vec<_> = (1..=5).map(|n| fact(n, Some("sendgrid"), None)).collect();
+        facts.push(fact(6, Some("mailgun"), None));
+        tx.insert_facts(&facts).expect("inserts");
+        let page = |filter, before: Option<u128>, rows| -> Vec<u128> {
+            let before = before.map(FactId::from_u128);
+            let page = tx.facts(filter, before, rows).expect("pages");
+            page.iter().map(|fact| fact.id.to_u128()).collect()
+        };
+        let sendgrid = vendor_name("sendgrid");
+        let of = |vendor, kind| FactFilter { vendor, kind };
+        assert_eq!(page(FactFilter::default(), None, 2), [6, 5]);
+        assert_eq!(page(of(Some(&sendgrid), None), Some(5), 2), [4, 3]);
+        assert_eq!(page(of(Some(&sendgrid), Some("vendor-event")), Some(2), 9), [1]);
+        assert_eq!(page(of(None, Some("vendor-event")), Some(6), 1), [5]);
+        assert!(page(of(None, Some("canary-mail")), None, 9).is_empty());
+        let counts = tx.fact_counts().expect("counts");
+        let counted: Vec<_> = counts.iter().map(|count| count.facts).collect();
+        assert_eq!(counted, [1, 5]);
+    }
+}

@@ -168,3 +168,79 @@ fn row_of_finding(row: &Row<'_>) -> anyhow::Result<FindingRow> {
         acknowledged_at: row.get(5)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use model::finding::Evidence;
+    use model::id::Id;
+    use model::{FactId, FindingGrade, Window};
+
+    use super::*;
+    use crate::testing::{START, Scratch, code, operator_name, vendor_name};
+
+    fn finding(number: u128, key: &str, grade: FindingGrade) -> Finding {
+        Finding {
+            id: FindingId::from_u128(number),
+            key: key.to_owned(),
+            detector: "unknown-send".to_owned(),
+            vendor: Some(vendor_name("sendgrid")),
+            grade,
+            title: format!("graded {grade}"),
+            evidence: Evidence::of(FactId::from_u128(number), START),
+            window: Window::default(),
+            next: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn conclusions_with_one_key_are_one_finding_that_grows() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let first = tx.record_finding(&finding(1, "k", FindingGrade::B)).expect("records");
+        assert!(first.is_new && !first.rose);
+        scratch.clock.advance_seconds(60);
+        let second = tx.record_finding(&finding(2, "k", FindingGrade::C)).expect("records");
+        assert!(!second.is_new && !second.rose);
+        let row = tx.finding(FindingId::from_u128(1)).expect("there");
+        assert_eq!(row, second.row);
+        assert_eq!((row.finding.evidence.count, row.finding.grade), (2, FindingGrade::B));
+        assert_eq!((row.found_at, row.strengthened_at), (START, START.plus_seconds(60)));
+        assert_eq!(code(tx.finding(FindingId::from_u128(2))), "not-found");
+    }
+
+    #[test]
+    fn an_acknowledgement_does_not_outlive_a_rise_of_the_grade() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let id =
+            tx.record_finding(&finding(1, "k", FindingGrade::C)).expect("records").row.finding.id;
+        tx.acknowledge_finding(id, &operator_name("ann")).expect("there");
+        assert!(tx.open_findings().expect("lists").is_empty());
+        tx.record_finding(&finding(2, "k", FindingGrade::C)).expect("records");
+        assert!(tx.open_findings().expect("lists").is_empty(), "no stronger than before");
+        assert!(tx.record_finding(&finding(3, "k", FindingGrade::A)).expect("records").rose);
+        let open = tx.open_findings().expect("lists");
+        assert_eq!((open[0].acknowledged_by.as_ref(), open[0].finding.evidence.count), (None, 3));
+    }
+
+    #[test]
+    fn a_finding_of_an_incident_is_not_open_and_two_of_one_fact_have_two_ids() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        tx.record_finding(&finding(1, "k", FindingGrade::B)).expect("records");
+        let other = tx.record_finding(&finding(1, "other", FindingGrade::B)).expect("records");
+        assert_ne!(other.row.finding.id, FindingId::from_u128(1));
+        let incident = IncidentId::from_u128(1);
+        tx.link_finding(other.row.finding.id, incident).expect("there");
+        let keys = |rows: Vec<FindingRow>| -> Vec<String> {
+            rows.into_iter().map(|row| row.finding.key).collect()
+        };
+        assert_eq!(keys(tx.open_findings().expect("lists")), ["k"]);
+        assert_eq!(keys(tx.findings_of(incident).expect("lists")), ["other"]);
+        assert_eq!(tx.findings(9).expect("lists").len(), 2);
+        assert_eq!(tx.findings(1).expect("lists").len(), 1);
+        let missing = FindingId::from_u128(9);
+        assert_eq!(code(tx.link_finding(missing, incident)), "not-found");
+        assert_eq!(code(tx.acknowledge_finding(missing, &operator_name("ann"))), "not-found");
+    }
+}

@@ -121,3 +121,55 @@ fn incident(row: &Row<'_>) -> anyhow::Result<IncidentRow> {
         document: row.get(6)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use model::id::Id;
+
+    use super::*;
+    use crate::testing::{START, Scratch, code, incident, vendor_name};
+
+    #[test]
+    fn who_changes_an_incident_must_have_read_its_last_version() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let read = incident(&tx);
+        let closed = IncidentRow {
+            state: "closed".to_owned(),
+            open: false,
+            document: Document::of(&"done").expect("JSON"),
+            ..read.clone()
+        };
+        assert_eq!(tx.update_incident(&closed).expect("as read"), 2);
+        assert_eq!(code(tx.update_incident(&read)), "stale");
+        let kept = tx.incident(read.id).expect("there");
+        assert_eq!(kept, IncidentRow { version: 2, ..closed });
+        assert_eq!(kept.document.read::<String>().expect("a text"), "done");
+    }
+
+    #[test]
+    fn a_vendor_has_its_newest_open_incident_or_none() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let first = incident(&tx);
+        let sendgrid = vendor_name("sendgrid");
+        let second = IncidentRow {
+            id: IncidentId::from_u128(2),
+            created_at: START.plus_seconds(1),
+            ..first.clone()
+        };
+        tx.insert_incident(&second).expect("new");
+        assert_eq!(tx.open_incident_of(&sendgrid).expect("runs"), Some(second.clone()));
+        assert_eq!(tx.open_incidents().expect("lists"), [first.clone(), second.clone()]);
+        tx.update_incident(&IncidentRow { open: false, ..second.clone() }).expect("as read");
+        assert_eq!(tx.open_incident_of(&sendgrid).expect("runs"), Some(first.clone()));
+        tx.update_incident(&IncidentRow { open: false, ..first.clone() }).expect("as read");
+        assert_eq!(tx.open_incident_of(&sendgrid).expect("runs"), None);
+        let ids: Vec<_> = tx.incidents(9).expect("lists").iter().map(|row| row.id).collect();
+        assert_eq!(ids, [second.id, first.id]);
+        assert_eq!(code(tx.insert_incident(&first)), "exists");
+        let elsewhere = IncidentRow { vendor: vendor_name("twilio"), ..first };
+        assert_eq!(code(tx.insert_incident(&elsewhere)), "not-found");
+        assert_eq!(code(tx.incident(IncidentId::from_u128(9))), "not-found");
+    }
+}

@@ -130,3 +130,40 @@ impl Tx<'_> {
         if changed == 1 { Ok(()) } else { Err(Refused::not_found("inquiry", id)) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{START, Scratch, code};
+
+    #[test]
+    fn the_address_is_gone_once_the_question_is_answered_or_given_up() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let [first, second, third] =
+            [1u8, 2, 3].map(|byte| tx.insert_inquiry(&[byte]).expect("keeps"));
+        let waiting = || -> Vec<u8> {
+            tx.due_inquiries(9).expect("lists").iter().map(|inquiry| inquiry.address.0[0]).collect()
+        };
+        let mut all = waiting();
+        all.sort_unstable();
+        assert_eq!(all, [1, 2, 3]);
+
+        tx.answer_inquiry(first).expect("waits");
+        tx.give_up_inquiry(second).expect("waits");
+        assert_eq!(waiting(), [3]);
+        let kept = tx
+            .all("SELECT address FROM inquiries", &[], |row| row.get::<Option<Vec<u8>>>(0))
+            .expect("lists");
+        assert_eq!(kept.iter().flatten().count(), 1, "two addresses are gone");
+        let counts = InquiryCounts { open: 1, answered: 1, given_up: 1 };
+        assert_eq!(tx.inquiry_counts().expect("counts"), counts);
+        assert_eq!(code(tx.answer_inquiry(first)), "not-found");
+        assert_eq!(code(tx.give_up_inquiry(second)), "not-found");
+
+        tx.defer_inquiry(third, START.plus_seconds(60)).expect("waits");
+        assert!(waiting().is_empty());
+        scratch.clock.advance_seconds(60);
+        assert_eq!(tx.due_inquiries(9).expect("lists")[0].attempt, 1);
+    }
+}

@@ -23,6 +23,8 @@ mod operators;
 mod readers;
 mod scopes;
 mod settings;
+#[cfg(test)]
+mod testing;
 mod vendors;
 mod workloads;
 mod writer;
@@ -216,5 +218,13 @@ fn lock(path: &Path) -> anyhow::Result<File> {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(Refused::Locked.into()),
         Err(std::fs::TryLockError::Error(fault)) => Err(fault).context("locking the store"),
+    }
+}
+
+#[cfg(test)]
+impl Store {
+    /// Changes that wait for the writer.
+    pub(crate) fn waiting(&self) -> usize {
+        self.0.queue.as_ref().map_or(0, |queue| queue.max_capacity() - queue.capacity())
     }
 }

@@ -39,7 +39,10 @@ pub(crate) fn migrate(connection: &Connection, now: Timestamp) -> anyhow::Result
 
 #[cfg(test)]
 mod tests {
+    use model::World;
+
     use super::*;
+    use crate::testing::{START, Scratch};
 
     #[test]
     fn every_file_is_a_step_and_its_number_is_its_place() {
@@ -66,8 +69,65 @@ mod tests {
                     let above = sql.lines().nth(index - 1).unwrap_or_default();
                     assert!(above.starts_with("--"), "{name}: {line}");
                 }
-                assert!(line.len() <= 100, "{name}: {line}");
+                assert!(line.chars().count() <= 100, "{name}: {line}");
             }
         }
+    }
+
+    #[test]
+    fn migrating_again_changes_nothing_and_each_step_is_recorded_once() {
+        let scratch = Scratch::new();
+        let recorded = || {
+            scratch
+                .tx()
+                .all("SELECT version, applied_at FROM migrations ORDER BY version", &[], |row| {
+                    Ok((row.get::<u64>(0)?, row.get::<Timestamp>(1)?))
+                })
+                .expect("reads")
+        };
+        let before = recorded();
+        assert_eq!(before, (1..=SCHEMA).map(|version| (version, START)).collect::<Vec<_>>());
+        migrate(&scratch.connection, START.plus_seconds(60)).expect("nothing to do");
+        assert_eq!(recorded(), before);
+    }
+
+    #[test]
+    fn a_store_of_any_earlier_schema_is_brought_up_to_date_with_its_rows() {
+        for earlier in 1..SCHEMA {
+            let dir = tempfile::tempdir().expect("a directory");
+            let connection = Connection::open_writer(&dir.path().join("store.db")).expect("opens");
+            assert_eq!(connection.schema().expect("new"), 0);
+            for (version, (name, sql)) in (1..=earlier).zip(MIGRATIONS) {
+                connection.apply_migration(version, name, sql, START).expect(name);
+            }
+            connection.tamper("INSERT INTO settings (name, document) VALUES ('kept', '1')");
+            migrate(&connection, START).expect("migrates");
+            assert_eq!(connection.schema().expect("reads"), SCHEMA);
+            let (world, _) = World::fixed(START, 1);
+            assert_eq!(connection.tx(&world).setting::<u32>("kept").expect("reads"), Some(1));
+        }
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_nothing_behind() {
+        let scratch = Scratch::new();
+        let broken = "CREATE TABLE half (x BIGINT); CREATE TABLE half (x BIGINT);";
+        let applied = scratch.connection.apply_migration(SCHEMA + 1, "broken", broken, START);
+        assert!(applied.is_err());
+        assert_eq!(scratch.connection.schema().expect("reads"), SCHEMA);
+        scratch.connection.tamper("CREATE TABLE half (x BIGINT)");
+    }
+
+    #[test]
+    fn the_schema_of_a_newer_program_is_refused() {
+        let scratch = Scratch::new();
+        let newer = SCHEMA + 1;
+        scratch
+            .connection
+            .apply_migration(newer, "9999_newer", "CREATE TABLE unheard_of (x BIGINT)", START)
+            .expect("applies");
+        let refused = migrate(&scratch.connection, START).expect_err("refused");
+        let refused = refused.downcast_ref::<Refused>().expect("a refusal");
+        assert_eq!(*refused, Refused::NewerSchema { found: newer, known: SCHEMA });
     }
 }

@@ -210,3 +210,57 @@ fn notice(row: &Row<'_>) -> anyhow::Result<Notice> {
         created_at: row.get(8)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use model::id::Id;
+
+    use super::*;
+    use crate::testing::{Scratch, code, notice, operator_name};
+
+    #[test]
+    fn a_notice_moves_only_from_the_state_in_which_it_was_read() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let draft = notice(&tx);
+        let state = || tx.notice(draft.id).expect("there").state;
+        assert_eq!(tx.notice(draft.id).expect("there"), draft);
+        tx.revise_notice(draft.id, &Document::of(&"better").expect("JSON")).expect("a draft");
+        tx.approve_notice(draft.id, &operator_name("bob")).expect("a draft");
+        let approved = tx.notice(draft.id).expect("there");
+        assert_eq!(approved.state, NoticeState::Approved);
+        assert_eq!(approved.approver, Some(operator_name("bob")));
+        assert_eq!(approved.document.read::<String>().expect("a text"), "better");
+        assert_eq!(code(tx.approve_notice(draft.id, &operator_name("eve"))), "stale");
+        assert_eq!(code(tx.revise_notice(draft.id, &draft.document)), "stale");
+
+        tx.move_notice(draft.id, NoticeState::Approved, NoticeState::Sending).expect("approved");
+        let again = tx.move_notice(draft.id, NoticeState::Approved, NoticeState::Sending);
+        assert_eq!(code(again), "stale");
+        assert_eq!(state(), NoticeState::Sending);
+        assert_eq!(tx.notices_in(NoticeState::Sending).expect("lists").len(), 1);
+        assert!(tx.notices_in(NoticeState::Paused).expect("lists").is_empty());
+    }
+
+    #[test]
+    fn notices_of_an_incident_are_listed_in_the_order_of_their_making() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let first = notice(&tx);
+        let correction = Notice {
+            id: NoticeId::from_u128(0),
+            kind: NoticeKind::Correction,
+            scope_version: 2,
+            ..first.clone()
+        };
+        tx.insert_notice(&correction).expect("new");
+        assert_eq!(tx.notices_of(first.incident).expect("lists"), [first.clone(), correction]);
+        assert_eq!(code(tx.insert_notice(&first)), "exists");
+        let elsewhere = Notice { incident: IncidentId::from_u128(9), ..first };
+        assert_eq!(code(tx.insert_notice(&elsewhere)), "not-found");
+        assert_eq!(code(tx.notice(NoticeId::from_u128(9))), "not-found");
+        let missing = NoticeId::from_u128(9);
+        let moved = tx.move_notice(missing, NoticeState::Draft, NoticeState::Cancelled);
+        assert_eq!(code(moved), "not-found");
+    }
+}

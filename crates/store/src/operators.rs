@@ -131,3 +131,46 @@ fn operator(row: &Row<'_>) -> anyhow::Result<Operator> {
         disabled_at: row.get(4)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{START, Scratch, code, operator_name};
+
+    #[test]
+    fn an_operator_is_known_by_the_hash_of_a_token_until_disabled() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let ann = operator_name("ann");
+        let id = tx.insert_operator(&ann, &[1; 32], &["responder", "approver"]).expect("new");
+        assert_eq!(code(tx.insert_operator(&ann, &[2; 32], &["viewer"])), "exists");
+
+        let found = tx.operator_by_token(&[1; 32]).expect("runs").expect("known");
+        assert_eq!((found.id, found.created_at), (id, START));
+        assert_eq!(found.roles, ["responder", "approver"]);
+        assert_eq!(tx.operator_by_token(&[2; 32]).expect("runs"), None);
+
+        tx.replace_operator_token(&ann, &[3; 32]).expect("there");
+        assert_eq!(tx.operator_by_token(&[1; 32]).expect("runs"), None);
+        tx.set_operator_roles(&ann, &[] as &[&str]).expect("there");
+        let found = tx.operator_by_token(&[3; 32]).expect("runs").expect("known");
+        assert!(found.roles.is_empty());
+
+        tx.disable_operator(&ann).expect("there");
+        assert_eq!(tx.operator_by_token(&[3; 32]).expect("runs"), None);
+        scratch.clock.advance_seconds(60);
+        tx.disable_operator(&ann).expect("there");
+        assert_eq!(tx.operator(&ann).expect("there").disabled_at, Some(START), "the first time");
+        assert_eq!(tx.operators().expect("lists").len(), 1);
+    }
+
+    #[test]
+    fn who_is_not_registered_is_not_found() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let bob = operator_name("bob");
+        assert_eq!(code(tx.operator(&bob)), "not-found");
+        assert_eq!(code(tx.set_operator_roles(&bob, &["viewer"])), "not-found");
+        assert_eq!(code(tx.replace_operator_token(&bob, &[1; 32])), "not-found");
+        assert_eq!(code(tx.disable_operator(&bob)), "not-found");
+    }
+}

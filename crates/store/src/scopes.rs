@@ -226,3 +226,79 @@ fn size(row: &Row<'_>) -> anyhow::Result<ScopeSize> {
 fn member(row: &Row<'_>) -> anyhow::Result<ScopeMember> {
     Ok(ScopeMember { person: row.get(0)?, fields: row.get(1)?, lower: row.get(2)? })
 }
+
+#[cfg(test)]
+mod tests {
+    use model::Field;
+    use model::id::Id;
+
+    use super::*;
+    use crate::testing::{Scratch, code, incident, person};
+
+    fn member(number: u128, lower: bool) -> ScopeMember {
+        let fields = FieldSet::EMPTY.with(Field::Email).with(Field::Health);
+        ScopeMember { person: person(number), fields, lower }
+    }
+
+    #[test]
+    fn a_finished_scope_is_read_sorted_whole_or_in_pages() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let incident = incident(&tx).id;
+        tx.begin_scope(incident, 1).expect("new");
+        tx.add_scope_members(incident, 1, &[member(3, true), member(1, false)]).expect("adds");
+        let last = member(u128::from(u64::MAX), true);
+        tx.add_scope_members(incident, 1, &[last, member(2, true)]).expect("adds");
+        let size = tx.finish_scope(incident, 1).expect("whole");
+        assert_eq!(size, ScopeSize { members: 4, lower: 3 });
+        assert_eq!(tx.scope_size(incident, 1).expect("there"), size);
+
+        let sorted = [member(1, false), member(2, true), member(3, true), last];
+        let mut seen = Vec::new();
+        tx.visit_scope(incident, 1, |member| {
+            seen.push(member);
+            Ok(())
+        })
+        .expect("visits");
+        assert_eq!(seen, sorted);
+        assert_eq!(tx.scope_page(incident, 1, None, 2).expect("pages"), sorted[..2]);
+        let after = Some(person(2));
+        assert_eq!(tx.scope_page(incident, 1, after, 9).expect("pages"), sorted[2..]);
+        assert_eq!(tx.scope_member(incident, 1, person(2)).expect("runs"), Some(member(2, true)));
+        assert_eq!(tx.scope_member(incident, 1, person(9)).expect("runs"), None);
+        assert_eq!(tx.newest_scope(incident).expect("runs"), Some(1));
+    }
+
+    #[test]
+    fn a_scope_that_is_not_finished_is_never_read_and_is_begun_anew() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let incident = incident(&tx).id;
+        tx.begin_scope(incident, 1).expect("new");
+        tx.add_scope_members(incident, 1, &[member(1, true)]).expect("adds");
+        assert_eq!(code(tx.scope_size(incident, 1)), "not-found");
+        assert_eq!(code(tx.visit_scope(incident, 1, |_| Ok(()))), "not-found");
+        assert_eq!(code(tx.scope_page(incident, 1, None, 9)), "not-found");
+        assert_eq!(code(tx.scope_member(incident, 1, person(1))), "not-found");
+        assert_eq!(tx.newest_scope(incident).expect("runs"), None);
+
+        tx.begin_scope(incident, 1).expect("again");
+        tx.add_scope_members(incident, 1, &[member(1, true)]).expect("it was emptied");
+        assert_eq!(code(tx.add_scope_members(incident, 1, &[member(1, true)])), "exists");
+        assert_eq!(tx.finish_scope(incident, 1).expect("whole").members, 1);
+        assert_eq!(code(tx.begin_scope(incident, 1)), "exists");
+        assert_eq!(code(tx.add_scope_members(incident, 1, &[member(2, true)])), "stale");
+        assert_eq!(code(tx.finish_scope(incident, 2)), "stale");
+        assert_eq!(code(tx.begin_scope(IncidentId::from_u128(9), 1)), "not-found");
+    }
+
+    #[test]
+    fn an_empty_scope_is_a_scope() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let incident = incident(&tx).id;
+        tx.begin_scope(incident, 1).expect("new");
+        assert_eq!(tx.finish_scope(incident, 1).expect("whole").members, 0);
+        assert!(tx.scope_page(incident, 1, None, 9).expect("pages").is_empty());
+    }
+}

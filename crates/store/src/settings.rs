@@ -38,3 +38,21 @@ impl Tx<'_> {
         Ok(self.execute("DELETE FROM settings WHERE name = ?1", bind![name])? == 1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Scratch;
+
+    #[test]
+    fn a_setting_is_the_last_value_that_was_set() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        assert_eq!(tx.setting::<u32>("rate").expect("runs"), None);
+        tx.set_setting("rate", &5).expect("sets");
+        tx.set_setting("rate", &7).expect("sets");
+        assert_eq!(tx.setting::<u32>("rate").expect("runs"), Some(7));
+        assert!(tx.setting::<String>("rate").is_err(), "it is a number");
+        assert!(tx.unset_setting("rate").expect("runs"));
+        assert!(!tx.unset_setting("rate").expect("runs"));
+    }
+}

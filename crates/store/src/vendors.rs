@@ -133,3 +133,58 @@ impl Tx<'_> {
         if changed == 1 { Ok(()) } else { Err(Refused::not_found("vendor", name)) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Scratch, code, vendor, vendor_name};
+
+    #[test]
+    fn a_vendor_reads_back_and_its_name_and_id_are_taken() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let mut sendgrid = vendor(1, "sendgrid");
+        tx.insert_vendor(&sendgrid, None).expect("new");
+        tx.insert_vendor(&vendor(2, "mailgun"), None).expect("new");
+        assert_eq!(code(tx.insert_vendor(&vendor(3, "sendgrid"), None)), "exists");
+        assert_eq!(code(tx.insert_vendor(&vendor(1, "twilio"), None)), "exists");
+
+        sendgrid.switch = model::Switch::Stop;
+        tx.update_vendor(&sendgrid).expect("there");
+        assert_eq!(tx.vendor(&sendgrid.name).expect("there"), sendgrid);
+        assert_eq!(code(tx.update_vendor(&vendor(3, "sendgrid"))), "not-found", "another id");
+        assert_eq!(code(tx.vendor(&vendor_name("twilio"))), "not-found");
+        let names: Vec<_> = tx.vendors().expect("lists").into_iter().map(|v| v.name).collect();
+        assert_eq!(names, [vendor_name("mailgun"), vendor_name("sendgrid")]);
+    }
+
+    #[test]
+    fn the_credential_before_is_kept_as_revoked_until_the_next() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let name = vendor_name("sendgrid");
+        let secrets = || tx.vendor_secrets(&name).expect("there");
+        let sealed = |bytes: &[u8]| Some(Sealed(bytes.to_vec()));
+        tx.insert_vendor(&vendor(1, "sendgrid"), Some(b"first")).expect("new");
+        assert_eq!((secrets().credential, secrets().revoked), (sealed(b"first"), None));
+
+        tx.revoke_credential(&name).expect("there");
+        assert_eq!((secrets().credential, secrets().revoked), (None, sealed(b"first")));
+        tx.replace_credential(&name, b"second").expect("there");
+        assert_eq!(
+            (secrets().credential, secrets().revoked),
+            (sealed(b"second"), sealed(b"first"))
+        );
+        tx.replace_credential(&name, b"third").expect("there");
+        assert_eq!(
+            (secrets().credential, secrets().revoked),
+            (sealed(b"third"), sealed(b"second"))
+        );
+
+        tx.set_webhook_secret(&name, b"hook").expect("there");
+        assert_eq!(secrets().webhook, sealed(b"hook"));
+        assert!(!format!("{:?}", secrets()).contains("104"), "sealed bytes do not show");
+        assert_eq!(code(tx.replace_credential(&vendor_name("twilio"), b"x")), "not-found");
+        assert_eq!(code(tx.vendor_secrets(&vendor_name("twilio"))), "not-found");
+    }
+}

@@ -142,3 +142,60 @@ fn token(row: &Row<'_>) -> anyhow::Result<Token> {
         revoked_at: row.get(4)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use model::WorkloadId;
+    use model::id::Id;
+
+    use super::*;
+    use crate::testing::{START, Scratch, code, vendor, vendor_name};
+
+    fn workload(id: u128, name: &str) -> Workload {
+        Workload {
+            id: WorkloadId::from_u128(id),
+            name: WorkloadName::parse(name).expect(name),
+            grants: Vec::new(),
+            mode: None,
+            created_at: START,
+        }
+    }
+
+    #[test]
+    fn a_workload_reads_back_and_its_name_is_taken() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let mut shop = workload(1, "shop");
+        tx.insert_workload(&shop).expect("new");
+        assert_eq!(code(tx.insert_workload(&workload(2, "shop"))), "exists");
+        shop.mode = Some(model::Mode::Report);
+        tx.update_workload(&shop).expect("there");
+        assert_eq!(tx.workload(&shop.name).expect("there"), shop);
+        assert_eq!(code(tx.update_workload(&workload(2, "blog"))), "not-found");
+        assert_eq!(tx.workloads().expect("lists"), [shop]);
+    }
+
+    #[test]
+    fn a_revoked_token_is_no_longer_live_but_is_still_known() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let (shop, sendgrid) = (workload(1, "shop").name, vendor_name("sendgrid"));
+        assert_eq!(code(tx.insert_token(&[1; 32], &shop, &sendgrid)), "not-found");
+        tx.insert_workload(&workload(1, "shop")).expect("new");
+        assert_eq!(code(tx.insert_token(&[1; 32], &shop, &sendgrid)), "not-found");
+        tx.insert_vendor(&vendor(1, "sendgrid"), None).expect("new");
+        tx.insert_token(&[1; 32], &shop, &sendgrid).expect("new");
+        assert_eq!(code(tx.insert_token(&[1; 32], &shop, &sendgrid)), "exists");
+
+        scratch.clock.advance_seconds(60);
+        assert_eq!(tx.revoke_tokens(&shop, &sendgrid).expect("runs"), 1);
+        assert_eq!(tx.revoke_tokens(&shop, &sendgrid).expect("runs"), 0);
+        tx.insert_token(&[2; 32], &shop, &sendgrid).expect("new");
+        let live: Vec<_> = tx.live_tokens().expect("lists").iter().map(|t| t.hash[0]).collect();
+        assert_eq!(live, [2]);
+        assert_eq!(tx.tokens_of(&shop).expect("lists").len(), 2);
+        let revoked = tx.token(&[1; 32]).expect("runs").expect("known");
+        assert_eq!((revoked.created_at, revoked.revoked_at), (START, Some(START.plus_seconds(60))));
+        assert_eq!(tx.token(&[3; 32]).expect("runs"), None);
+    }
+}
