@@ -45,8 +45,13 @@ fn fact(event: Event, vendor: &VendorName, cx: &WatchCx<'_>) -> Fact {
 
 #[cfg(test)]
 mod tests {
+    use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use model::id::Id as _;
-    use model::{CallId, Identifier, ReferenceCheck};
+    use model::{CallId, Identifier, ReferenceCheck, Secret};
 
     use super::*;
     use crate::sample::{Sample, assert_no_addresses, email, time, vendor};
@@ -84,6 +89,59 @@ mod tests {
         check(&sample, made("sendgrid", unknown, "bob@x.example"), ReferenceCheck::Forged);
         check(&sample, Some("c1.made-up".to_owned()), ReferenceCheck::Forged);
         check(&sample, None, ReferenceCheck::Absent);
+    }
+
+    /// A webhook of SendGrid's, signed with a key made here.
+    fn signed_webhook(sample: &Sample, tamper: bool) -> Result<Vec<Fact>, WebhookRefused> {
+        let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).expect("a key");
+        let public: PublicKeyX509Der<'_> = key.public_key().as_der().expect("its public half");
+        let reference = sample.reference("sendgrid", sample.call, "ann.lee@x.example");
+        let mut body = format!(
+            r#"[{{"email":"ann.lee@x.example","timestamp":1770256798,"event":"delivered",
+                "sg_event_id":"ev-1","sg_message_id":"m-1.recvd","cordon_ref":"{reference}"}},
+               {{"email":"bob@x.example","timestamp":1770256799,"event":"delivered",
+                "sg_event_id":"ev-2","sg_message_id":"m-2.recvd"}}]"#
+        );
+        let sent = sample.world.now().seconds().to_string();
+        let signed = [sent.as_bytes(), body.as_bytes()].concat();
+        let signature = key.sign(&SystemRandom::new(), &signed).expect("it signs");
+        let signature = STANDARD.encode(signature.as_ref());
+        if tamper {
+            body = body.replace("bob", "bib");
+        }
+        let webhook = Webhook {
+            url: "https://cordon.flickr.example/webhooks/sendgrid",
+            header: &|name| match name {
+                "x-twilio-email-event-webhook-signature" => Some(&signature),
+                "x-twilio-email-event-webhook-timestamp" => Some(&sent),
+                _ => None,
+            },
+            body: body.as_bytes(),
+            secret: &Secret::new(STANDARD.encode(public.as_ref())),
+            now: sample.world.now(),
+        };
+        let connector = connectors::connector("sendgrid").expect("it is registered");
+        sample.with(|cx| facts(connector, &webhook, &vendor("sendgrid"), cx))
+    }
+
+    #[test]
+    fn a_signed_webhook_becomes_facts_and_a_changed_one_none() {
+        let sample = Sample::new();
+        let facts = signed_webhook(&sample, false).expect("the signature fits");
+        let said: Vec<_> = facts
+            .iter()
+            .map(|fact| match &fact.body {
+                FactBody::VendorEvent { reference, .. } => {
+                    (fact.external_id.as_deref(), *reference)
+                }
+                other => panic!("not an event: {}", other.kind()),
+            })
+            .collect();
+        let valid = ReferenceCheck::Valid { call: sample.call };
+        let absent = ReferenceCheck::Absent;
+        assert_eq!(said, [(Some("sendgrid/ev-1"), valid), (Some("sendgrid/ev-2"), absent)]);
+        facts.iter().for_each(assert_no_addresses);
+        assert_eq!(signed_webhook(&sample, true), Err(WebhookRefused::Signature));
     }
 
     #[test]
