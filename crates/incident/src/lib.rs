@@ -1,1 +1,46 @@
-//! incident
+//! The response to a breach as a state machine; containment plans, scope versions, statements of
+//! what was not exposed, legal clocks. **Invariant:** no I/O, no mail, no HTTP, no clock: time
+//! comes in as an argument, and what is to be done goes out as [`Effect`]s.
+//!
+//! ```text
+//!                 cut and stopped          scope computed        notice approved
+//!   ┌──────────┐ ───────────────► ┌───────────┐ ─────► ┌────────┐ ─────► ┌───────────┐
+//!   │ Declared │                  │ Contained │        │ Scoped │        │ Notifying │
+//!   └──────────┘ ─────────────────┴───────────┴──────► └────────┘        └───────────┘
+//!        a scope does not wait for a step that failed       ▲  all sent │      ▲ another
+//!                                                           │           ▼      │ approved
+//!   ┌────────┐            close, from anywhere when    all  │     ┌────────────┐
+//!   │ Closed │ ◄────────  nothing is under way     rejected └──── │ Monitoring │
+//!   └────────┘ ─────────► reopened: back to where it stood        └────────────┘
+//! ```
+//!
+//! The state is not stored beside the record, it follows from it ([`Incident::advance`] in
+//! `step.rs`): contained is when the gateway is cut and every step that stops the intruder ended
+//! well or was skipped with a reason; a failed step keeps it `Declared`, loudly, and keeps nobody
+//! from scoping or telling people. A correction after `Monitoring` is one more approved notice.
+//!
+//! An effect is done at least once: after a crash [`resume`] gives again what is still open.
+
+pub mod calendar;
+pub mod clocks;
+mod command;
+mod containment;
+pub mod diff;
+mod incident;
+mod publication;
+pub mod regime;
+mod scope;
+pub mod statement;
+mod step;
+
+pub use clocks::{Clock, ClockInput, CompanyProfile, ContractClock, Due, contract_clock};
+pub use command::{Actor, Author, Command, Effect, Question, Refused, Role, ScopeAnswer};
+pub use containment::plan;
+pub use diff::{Changed, Member, ScopeDiff, diff};
+pub use incident::{
+    Asked, Bulletin, BulletinState, BulletinText, BulletinVersion, Cut, Incident, Lift, Notice,
+    NoticeState, PlannedStep, Reversal, ScopeVersion, Source, State, Statement, StepMode,
+    StepState, TimelineEntry,
+};
+pub use statement::{StatementInput, not_exposed};
+pub use step::{Declare, declare, resume, step};

@@ -120,6 +120,20 @@ pub const NOTICE_CONNECTIONS: usize = 16;
 pub const NOTICE_MESSAGES_PER_CONNECTION: usize = 500;
 /// Tries for one recipient when a relay defers.
 pub const NOTICE_ATTEMPTS: u32 = 5;
+/// Waits between these tries: greylisting ends within minutes, a full queue within hours.
+pub const NOTICE_RETRY_SECONDS: [i64; 4] = [60, 300, 900, 3_600];
+/// Deferred recipients that a courier holds at once; beyond it no new ones are taken.
+pub const NOTICE_WAITING: usize = 10_000;
+/// A relay that is down is asked again after 1, 2, 4, … seconds, at most this many.
+pub const NOTICE_RECONNECT_SECONDS: u64 = 60;
+/// A connection to a relay without work is closed after this long, well before the relay does.
+pub const NOTICE_IDLE_SECONDS: u64 = 10;
+/// So many final refusals in a row are the relay's verdict on the notice, not on its recipients.
+pub const NOTICE_REFUSALS_IN_A_ROW: u32 = 100;
+/// Subjects are cut on phones well before this; longer ones hide what they say.
+pub const NOTICE_SUBJECT_CHARS: usize = 100;
+/// Lines of a notice's text, RFC 5322 §2.1.1.
+pub const NOTICE_LINE_CHARS: usize = 78;
 /// A relay's answer to a whole message may take this long (RFC 5321 §4.5.3.2.6 asks for 10 minutes).
 pub const SMTP_REPLY_SECONDS: u64 = 600;
 /// Requests per minute that one address may make to the portal's forms.
@@ -171,3 +185,7 @@ pub const DRILL_SAMPLE_MAILS: usize = 12;
 pub const INCIDENT_TEXT_BYTES: usize = 32 * 1024;
 /// Facts, statements, scopes, notices or versions of bulletins in one incident; it is one document.
 pub const INCIDENT_ENTRIES: usize = 2_000;
+/// Rows that an import or the index hands to the ledger at once.
+pub const IMPORT_ROWS_PER_RECORD: usize = 10_000;
+/// Members of a scope that one change of the store takes.
+pub const SCOPE_MEMBERS_PER_CHANGE: usize = 10_000;
