@@ -1,1 +1,63 @@
-//! ledger
+//! What every vendor holds of whom. **Invariant:** knows no vendor's API, no incident, no mail; has
+//! no clock and no randomness of its own.
+//!
+//! # The path
+//!
+//! [`Ledger::intend`] → the writer thread finds or makes the persons ([`people`](crate::people)),
+//! writes all waiting records as one frame and one `fdatasync` ([`wal`](crate::wal)), keeps the rows
+//! in the tail in memory ([`tail`](crate::tail)) and only then lets the callers go on.
+//! [`Ledger::seal`] turns the tail into two Parquet files ([`run`](crate::run)) and publishes them
+//! with the position they cover in one manifest ([`manifest`](crate::manifest)).
+//! [`Ledger::exposure`] asks runs and tail the same question ([`exposure`](crate::exposure)).
+//!
+//! # On disk
+//!
+//! | where | what |
+//! |---|---|
+//! | `lock` | held by the one process that has the ledger open |
+//! | `wal/<number>.wal` | frames `[length u32][crc32c u32][payload]`, see `frame.rs` and `record.rs` |
+//! | `log/<run>.parquet` | every disclosure, refusal and late outcome, by time: the evidence |
+//! | `episodes/<run>.parquet` | the same disclosures by (vendor, person, from): what queries read |
+//! | `state/<manifest>.state` | people index, tombstones, erasures at vendors, open calls; frames |
+//! | `manifest/<number>.json` | names the runs, the state and the first segment that is not in them |
+//!
+//! # What remains of a forgotten person
+//!
+//! From the moment [`Ledger::forget`] returns, no look-up finds the person and no exposure or
+//! holding shows them. After the next [`Ledger::seal`] no file of the ledger has a keyed hash of
+//! their identifiers. What remains, as proof of what left, are rows under random keys that nothing
+//! maps to any more, and those keys in the list of the forgotten.
+
+mod codec;
+mod corrections;
+mod disclosure;
+mod disk;
+mod episodes;
+mod exposure;
+mod frame;
+mod ledger;
+mod lock;
+mod log;
+mod manifest;
+mod parquet_file;
+mod people;
+mod record;
+mod refusal;
+mod run;
+mod sealer;
+mod state;
+mod status;
+mod tail;
+mod uniform;
+mod wal;
+mod writer;
+
+pub use disclosure::{
+    Disclosure, Holding, Import, Intent, IntentRow, Outcome, RefusedCall, Settled,
+};
+pub use exposure::{Exposed, Exposure};
+pub use ledger::{Ledger, LedgerKeys};
+pub use people::{Forgotten, Indexed};
+pub use refusal::{LedgerDown, OpenRefused};
+pub use sealer::Sealed;
+pub use status::{LedgerStatus, Recovered};
