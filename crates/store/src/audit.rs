@@ -1,8 +1,8 @@
 //! The audit log: what operators and the system did, append-only, each entry with the hash of the
 //! one before. Signs nothing; a signed head (a checkpoint) comes from outside and is kept here.
 //!
-//! `hash` is SHA-256 over `cordon-audit-1`, then `seq` and `at` as 8 bytes each, little-endian, then
-//! `actor`, `verb`, `subject`, `detail` and `prev_hash`, each after its length as 8 bytes,
+//! `hash` is SHA-256 over `cordon-audit-1`, then `seq` and `at` as 8 bytes each, little-endian,
+//! then `actor`, `verb`, `subject`, `detail` and `prev_hash`, each after its length as 8 bytes,
 //! little-endian. `prev_hash` of the first entry is 32 zeros. Lengths keep two fields from running
 //! together, so that no other entry has the same bytes.
 
@@ -357,7 +357,8 @@ mod tests {
             ("DELETE FROM audit_log WHERE seq = 2", 2),
             ("DELETE FROM audit_log WHERE seq = 1", 1),
             (
-                "DELETE FROM audit_log WHERE seq = 3; UPDATE audit_log SET seq = seq - 1 WHERE seq > 3",
+                "DELETE FROM audit_log WHERE seq = 3;
+                 UPDATE audit_log SET seq = seq - 1 WHERE seq > 3",
                 3,
             ),
         ];

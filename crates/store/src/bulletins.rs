@@ -55,7 +55,8 @@ impl Tx<'_> {
         Err(Refused::exists("bulletin", name))
     }
 
-    /// The newest version of at most `rows` bulletins of all incidents, the newest first: the portal.
+    /// The newest version of at most `rows` bulletins of all incidents, the newest first: the
+    /// portal.
     ///
     /// # Errors
     /// Faults only.

@@ -38,8 +38,8 @@ impl Tx<'_> {
     /// newest one of the same vendor and list counts as superseded.
     ///
     /// # Errors
-    /// [`Refused::Exists`] when the vendor and list have one of this epoch, or the address is taken;
-    /// [`Refused::NotFound`] when there is no such vendor.
+    /// [`Refused::Exists`] when the vendor and list have one of this epoch, or the address is
+    /// taken; [`Refused::NotFound`] when there is no such vendor.
     pub fn insert_canary(&self, canary: &Canary) -> anyhow::Result<()> {
         self.vendor(&canary.vendor)?;
         let list = list(canary.list.as_ref());

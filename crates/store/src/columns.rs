@@ -1,5 +1,5 @@
-//! How the model's types stand in columns: the one place that turns a noun into TEXT, BIGINT or BLOB
-//! and back. Knows no engine.
+//! How the model's types stand in columns: the one place that turns a noun into TEXT, BIGINT or
+//! BLOB and back. Knows no engine.
 
 use std::borrow::Cow;
 

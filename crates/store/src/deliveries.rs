@@ -259,8 +259,8 @@ impl Tx<'_> {
         .map(drop)
     }
 
-    /// After a crash: what was being handed may have gone or not. It becomes pending again, and each
-    /// counts as a possible second copy. Returns how many there were.
+    /// After a crash: what was being handed may have gone or not. It becomes pending again, and
+    /// each counts as a possible second copy. Returns how many there were.
     ///
     /// # Errors
     /// [`Refused::NotFound`] when there is no such notice.

@@ -34,8 +34,8 @@ impl Connection {
             path,
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )?;
-        // `FULL` syncs the write-ahead file at each commit; `secure_delete` overwrites what is gone;
-        // with `recursive_triggers`, `REPLACE` counts as the deletion that it is.
+        // `FULL` syncs the write-ahead file at each commit; `secure_delete` overwrites what is
+        // gone; with `recursive_triggers`, `REPLACE` counts as the deletion that it is.
         connection.execute_batch(&format!(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
              PRAGMA recursive_triggers = ON; PRAGMA journal_size_limit = {};",

@@ -2,7 +2,8 @@
 
 use model::{Blame, Coded};
 
-/// A refusal, inside the `anyhow::Error` of a change or a question: `error.downcast_ref()` finds it.
+/// A refusal, inside the `anyhow::Error` of a change or a question: `error.downcast_ref()` finds
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// There is one already.

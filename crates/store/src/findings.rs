@@ -1,4 +1,5 @@
-//! Findings: one row per key, which more evidence strengthens. Does not know how they are concluded.
+//! Findings: one row per key, which more evidence strengthens. Does not know how they are
+//! concluded.
 
 use model::{Finding, FindingId, IncidentId, OperatorName, Timestamp};
 
@@ -38,8 +39,8 @@ const FINDING: &str = "SELECT document, found_at, strengthened_at, incident, ack
                               acknowledged_at FROM findings";
 
 impl Tx<'_> {
-    /// Records a conclusion: as a new row, or as more evidence of the row with the same key. When the
-    /// grade goes up, an acknowledgement no longer stands: it was given for less.
+    /// Records a conclusion: as a new row, or as more evidence of the row with the same key. When
+    /// the grade goes up, an acknowledgement no longer stands: it was given for less.
     ///
     /// # Errors
     /// Faults only.

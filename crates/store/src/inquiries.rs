@@ -1,5 +1,5 @@
-//! «Was I affected?»: questions from the portal that wait for an answer by mail. The address is here
-//! only until then, and sealed.
+//! «Was I affected?»: questions from the portal that wait for an answer by mail. The address is
+//! here only until then, and sealed.
 
 use model::{InquiryId, Timestamp};
 use serde::Serialize;

@@ -122,7 +122,8 @@ impl Store {
         })))
     }
 
-    /// Makes a change; returns once it is durable. All of it is kept, or none if it returns an error.
+    /// Makes a change; returns once it is durable. All of it is kept, or none if it returns an
+    /// error.
     ///
     /// The closure shares its transaction with others' and may be undone after it returned, so it
     /// does nothing but speak to `tx`: what follows from the change is done after this returns. A

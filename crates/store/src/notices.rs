@@ -99,8 +99,8 @@ impl Tx<'_> {
     pub fn insert_notice(&self, notice: &Notice) -> anyhow::Result<()> {
         self.incident(notice.incident)?;
         let inserted = self.execute(
-            "INSERT INTO notices (number, id, incident, kind, scope_version, state, author, approver,
-                                  document, possible_duplicates, created_at)
+            "INSERT INTO notices (number, id, incident, kind, scope_version, state, author,
+                                  approver, document, possible_duplicates, created_at)
              SELECT COALESCE(MAX(number), 0) + 1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9
              FROM notices WHERE TRUE
              ON CONFLICT DO NOTHING",

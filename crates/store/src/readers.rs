@@ -1,5 +1,5 @@
-//! A few connections that only read, lent to one question at a time. Questions see what is committed
-//! and never wait for the writer.
+//! A few connections that only read, lent to one question at a time. Questions see what is
+//! committed and never wait for the writer.
 
 use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

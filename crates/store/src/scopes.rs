@@ -1,4 +1,5 @@
-//! Who is exposed, person by person, for each version of a scope. Does not know how it was reckoned.
+//! Who is exposed, person by person, for each version of a scope. Does not know how it was
+//! reckoned.
 //!
 //! Millions of members come in batches, over several changes, between [`Tx::begin_scope`] and
 //! [`Tx::finish_scope`]. One that was not finished is never read as if it were whole.
@@ -30,11 +31,12 @@ pub struct ScopeSize {
 }
 
 impl Tx<'_> {
-    /// Begins a version of a scope. What an interrupted attempt at the same version left is removed.
+    /// Begins a version of a scope. What an interrupted attempt at the same version left is
+    /// removed.
     ///
     /// # Errors
-    /// [`Refused::Exists`] when that version is finished, [`Refused::NotFound`] when there is no such
-    /// incident.
+    /// [`Refused::Exists`] when that version is finished, [`Refused::NotFound`] when there is no
+    /// such incident.
     pub fn begin_scope(&self, incident: IncidentId, version: u32) -> anyhow::Result<()> {
         self.incident(incident)?;
         match self.scope(incident, version)? {
@@ -55,8 +57,8 @@ impl Tx<'_> {
     /// Adds members to a version that is not finished; each person once.
     ///
     /// # Errors
-    /// [`Refused::Stale`] when it is finished or was not begun, [`Refused::Exists`] when a person is
-    /// in it already.
+    /// [`Refused::Stale`] when it is finished or was not begun, [`Refused::Exists`] when a person
+    /// is in it already.
     pub fn add_scope_members(
         &self,
         incident: IncidentId,

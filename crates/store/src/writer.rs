@@ -1,6 +1,6 @@
-//! The one thread that changes the store. It takes all changes that wait, runs each in a part of one
-//! transaction, commits once, and only then answers: a hundred callers share one sync of the disk.
-//! Knows nothing of what a change does.
+//! The one thread that changes the store. It takes all changes that wait, runs each in a part of
+//! one transaction, commits once, and only then answers: a hundred callers share one sync of the
+//! disk. Knows nothing of what a change does.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
