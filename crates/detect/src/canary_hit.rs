@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_successor_that_is_hit_after_all_moves_the_bound_to_its_own() {
-        let newest_last = "2026-02-20T08:00:00Z canary 1 a 2026-02-01 2026-02-08 foreign e.example\n\
+        let newest_last = "2026-02-20T08:00:00Z canary 1 a 2026-02-01 2026-02-08 foreign e.example
                            2026-02-20T08:00:05Z canary 2 a 2026-02-08 - foreign e.example";
         assert_eq!(
             merged(super::detect, newest_last),

@@ -298,6 +298,10 @@ fn in_force(regime: &Regime, input: &ClockInput<'_>) -> Option<Condition> {
     }
     let day = input.company.time_zone.day_of(input.aware_at);
     match (regime.effective_from, regime.effective_to) {
+        (Some(from), _) if day < from.0 && regime.earlier_form => {
+            let why = format!("it has this form since {from}; what held before is not here");
+            Some((Applies::Unknown, why))
+        }
         (Some(from), _) if day < from.0 => {
             Some((Applies::No, format!("it is not in force before {from}")))
         }

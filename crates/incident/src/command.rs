@@ -122,6 +122,28 @@ pub struct ScopeAnswer {
     pub ledger: String,
 }
 
+/// What the vendor said, as an operator writes it down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// When the vendor said it.
+    pub said_at: Timestamp,
+    /// Through what: `mail`, `status page`, a call.
+    pub source: String,
+    /// Fields said to be exposed.
+    #[serde(default)]
+    pub fields_exposed: FieldSet,
+    /// Fields said not to be exposed.
+    #[serde(default)]
+    pub fields_denied: FieldSet,
+    /// When the intruder is said to have had access.
+    #[serde(default)]
+    pub window: Window,
+    /// When the vendor says that it became aware itself.
+    pub vendor_aware_at: Option<Timestamp>,
+    /// A summary in the operator's words.
+    pub text: String,
+}
+
 /// What can be asked of an incident.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case")]
@@ -152,15 +174,7 @@ pub enum Command {
     /// The ledger answered.
     ScopeComputed { answer: ScopeAnswer },
     /// The vendor said something.
-    RecordStatement {
-        said_at: Timestamp,
-        source: String,
-        fields_exposed: FieldSet,
-        fields_denied: FieldSet,
-        window: Window,
-        vendor_aware_at: Option<Timestamp>,
-        text: String,
-    },
+    RecordStatement { said: Said },
     /// The vendor took a statement back.
     ReverseStatement { number: u32, text: String },
     /// A moment from which a clock runs.

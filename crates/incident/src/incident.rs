@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use connectors::routine::Guide;
 use model::{
-    Action, Confidence, FieldSet, FindingId, IncidentId, Language, NotExposed, NoticeId,
-    OperatorName, Reach, ScopeCounts, Switch, Timestamp, VendorName, Window,
+    Action, Confidence, FieldSet, FindingGrade, FindingId, IncidentId, Language, NotExposed,
+    NoticeId, OperatorName, Reach, ScopeCounts, Switch, Timestamp, VendorName, Window,
 };
 use serde::{Deserialize, Serialize};
 
@@ -83,8 +83,8 @@ pub struct Incident {
     pub questions: u32,
     /// Who does what in this incident.
     pub roles: BTreeMap<Role, OperatorName>,
-    /// Findings that belong to it.
-    pub findings: Vec<FindingId>,
+    /// Findings that belong to it, with the grade that each had when it was last added.
+    pub findings: BTreeMap<FindingId, FindingGrade>,
     /// Moments from which clocks run, beyond awareness.
     pub moments: BTreeMap<StartEvent, Timestamp>,
     /// What somebody decided on a regime, by its id.

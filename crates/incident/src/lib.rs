@@ -3,21 +3,20 @@
 //! comes in as an argument, and what is to be done goes out as [`Effect`]s.
 //!
 //! ```text
-//!                 cut and stopped          scope computed        notice approved
-//!   ┌──────────┐ ───────────────► ┌───────────┐ ─────► ┌────────┐ ─────► ┌───────────┐
-//!   │ Declared │                  │ Contained │        │ Scoped │        │ Notifying │
-//!   └──────────┘ ─────────────────┴───────────┴──────► └────────┘        └───────────┘
-//!        a scope does not wait for a step that failed       ▲  all sent │      ▲ another
-//!                                                           │           ▼      │ approved
-//!   ┌────────┐            close, from anywhere when    all  │     ┌────────────┐
-//!   │ Closed │ ◄────────  nothing is under way     rejected └──── │ Monitoring │
-//!   └────────┘ ─────────► reopened: back to where it stood        └────────────┘
+//!         cut, intruder stopped        scope known      notice approved      all rows ended
+//!   Declared ──────────────► Contained ──────► Scoped ────────────► Notifying ──────► Monitoring
+//!      │                                        ▲                      ▲                  │
+//!      └─ a scope does not wait for a failed ───┘                      └─ another notice ─┘
+//!         step, and a notice waits for neither                            approved
+//!
+//!   any but Notifying ── close, with nothing under way ──► Closed
+//!   Closed ── reopen ──► where it stood
 //! ```
 //!
-//! The state is not stored beside the record, it follows from it ([`Incident::advance`] in
-//! `step.rs`): contained is when the gateway is cut and every step that stops the intruder ended
-//! well or was skipped with a reason; a failed step keeps it `Declared`, loudly, and keeps nobody
-//! from scoping or telling people. A correction after `Monitoring` is one more approved notice.
+//! After every command the state is computed from the record, so the two cannot disagree.
+//! *Contained* is when the gateway is cut and every step that stops the intruder ended well or was
+//! skipped with a reason. A failed step keeps the incident *Declared*, loudly, and keeps nobody
+//! from scoping or telling people. A correction is one more approved notice.
 //!
 //! An effect is done at least once: after a crash [`resume`] gives again what is still open.
 
@@ -34,7 +33,7 @@ pub mod statement;
 mod step;
 
 pub use clocks::{Clock, ClockInput, CompanyProfile, ContractClock, Due, contract_clock};
-pub use command::{Actor, Author, Command, Effect, Question, Refused, Role, ScopeAnswer};
+pub use command::{Actor, Author, Command, Effect, Question, Refused, Role, Said, ScopeAnswer};
 pub use containment::plan;
 pub use diff::{Changed, Member, ScopeDiff, diff};
 pub use incident::{

@@ -246,8 +246,11 @@ pub struct Regime {
     pub standard: Standard,
     /// Whether an e-mail address alone is enough.
     pub email_only: EmailOnly,
-    /// From when on it is law.
+    /// From when on it is law in this form.
     pub effective_from: Option<Day>,
+    /// Whether there was a duty before that, in another form.
+    #[serde(default)]
+    pub earlier_form: bool,
     /// Until when.
     pub effective_to: Option<Day>,
     /// Where it stands.

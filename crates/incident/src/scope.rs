@@ -1,10 +1,10 @@
 //! Scope: the question to the ledger, its answers as versions, and what the vendor says beside it.
 //! A vendor's statement changes no window: a person who weighs it does.
 
-use model::{Reach, Window, limits};
+use model::{Confidence, Reach, Timestamp, Window, limits};
 
 use crate::clocks::Decision;
-use crate::command::{Command, Effect, Question, Refused, ScopeAnswer};
+use crate::command::{Effect, Question, Refused, Said, ScopeAnswer};
 use crate::incident::{Asked, Reversal, ScopeVersion, Statement};
 use crate::regime::{self, StartEvent};
 use crate::step::{Turn, required};
@@ -99,45 +99,33 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Takes [`Command::RecordStatement`] whole.
-    pub(crate) fn record_statement(&mut self, said: Command) -> Result<(), Refused> {
-        let Command::RecordStatement {
-            said_at,
-            source,
-            fields_exposed,
-            fields_denied,
-            window,
-            vendor_aware_at,
-            text,
-        } = said
-        else {
-            return Ok(());
-        };
-        let text = required("text", &text)?;
-        let source = required("source", &source)?;
-        filled(window)?;
+    pub(crate) fn record_statement(&mut self, said: Said) -> Result<(), Refused> {
+        let text = required("text", &said.text)?;
+        let source = required("source", &said.source)?;
+        filled(said.window)?;
         let incident = &mut self.incident;
         let count = incident.statements.len();
         if count >= limits::INCIDENT_ENTRIES {
             return Err(Refused::TooMany("statements"));
         }
         let number = count as u32 + 1;
-        incident.vendor_told_at = Some(incident.vendor_told_at.map_or(said_at, |t| t.min(said_at)));
-        incident.vendor_aware_at = vendor_aware_at.or(incident.vendor_aware_at);
+        let told = incident.vendor_told_at.map_or(said.said_at, |told| told.min(said.said_at));
+        incident.vendor_told_at = Some(told);
+        incident.vendor_aware_at = said.vendor_aware_at.or(incident.vendor_aware_at);
         incident.statements.push(Statement {
             number,
-            said_at,
+            said_at: said.said_at,
             recorded_at: self.now,
             author: self.by.author.clone(),
             source,
-            fields_exposed,
-            fields_denied,
-            window,
+            fields_exposed: said.fields_exposed,
+            fields_denied: said.fields_denied,
+            window: said.window,
             text: text.clone(),
             reversed: None,
         });
         let entry = format!("statement {number}, the vendor's word: {text}");
-        self.entry(said_at, "vendor".to_owned(), model::Confidence::Stated, entry);
+        self.entry(said.said_at, "vendor".to_owned(), Confidence::Stated, entry);
         Ok(())
     }
 
@@ -155,20 +143,16 @@ impl Turn<'_> {
         }
         statement.reversed = Some(Reversal { at, author, text: text.clone() });
         let entry = format!("statement {number} was taken back: {text}");
-        self.entry(at, "vendor".to_owned(), model::Confidence::Stated, entry);
+        self.entry(at, "vendor".to_owned(), Confidence::Stated, entry);
         Ok(())
     }
 
-    pub(crate) fn determine(
-        &mut self,
-        event: StartEvent,
-        at: model::Timestamp,
-    ) -> Result<(), Refused> {
+    pub(crate) fn determine(&mut self, event: StartEvent, at: Timestamp) -> Result<(), Refused> {
         self.incident.moments.insert(event, at);
         self.entry(
             at,
             "clocks".to_owned(),
-            model::Confidence::Certain,
+            Confidence::Certain,
             format!("a clock may start: {}", event.name()),
         );
         Ok(())

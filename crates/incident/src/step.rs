@@ -2,8 +2,8 @@
 //! out. The commands themselves are in `containment.rs`, `scope.rs` and `publication.rs`.
 
 use model::{
-    Action, Confidence, Finding, FindingId, IncidentId, OperatorName, Reach, Switch, Timestamp,
-    VendorName, Window, limits,
+    Action, Confidence, Finding, IncidentId, OperatorName, Reach, Switch, Timestamp, VendorName,
+    Window, limits,
 };
 
 use crate::command::{Actor, Author, Command, Effect, Question, Refused, Role};
@@ -63,7 +63,7 @@ pub fn declare(input: Declare, now: Timestamp) -> (Incident, Vec<Effect>) {
         asked: None,
         questions: 0,
         roles: Default::default(),
-        findings: Vec::new(),
+        findings: Default::default(),
         moments: Default::default(),
         decisions: Default::default(),
         statements: Vec::new(),
@@ -103,7 +103,8 @@ pub fn step(
     Ok((turn.incident, turn.effects))
 }
 
-/// What is still open, for a program that starts again: effects are done at least once.
+/// What is still open, for a program that starts again: steps under way, the question to the
+/// ledger, notices on their way. What is published and where the switch stands is in the document.
 pub fn resume(incident: &Incident) -> Vec<Effect> {
     let running = incident
         .plan
@@ -169,19 +170,16 @@ const fn need(command: &Command) -> Need {
 }
 
 fn allow(incident: &Incident, command: &Command, by: &Actor) -> Result<(), Refused> {
-    let roles = match (need(command), &by.author) {
-        (Need::System | Need::Either(_), Author::System) => &[],
+    match (need(command), &by.author) {
+        (Need::System | Need::Either(_), Author::System) => {}
         (Need::System, Author::Operator(_)) => return Err(Refused::SystemOnly),
         (Need::Operator(roles), Author::System) => return Err(role_missing(roles)),
         (Need::Operator(roles) | Need::Either(roles), Author::Operator(name)) => {
-            let has = |role: &Role| has_role(incident, by, name, *role);
-            if !roles.iter().any(has) {
+            if !roles.iter().any(|role| has_role(incident, by, name, *role)) {
                 return Err(role_missing(roles));
             }
-            roles
         }
-    };
-    debug_assert!(by.author == Author::System || !roles.is_empty(), "a person acts by a role");
+    }
     match (incident.state, command) {
         (State::Closed, Command::Reopen { .. }) => Ok(()),
         (State::Closed, _) => Err(Refused::Closed),
@@ -225,7 +223,7 @@ impl Turn<'_> {
             Command::SetCertain { certain, why } => self.set_certain(certain, &why),
             Command::Rescope { why } => self.rescope(&why),
             Command::ScopeComputed { answer } => self.scope_computed(answer),
-            said @ Command::RecordStatement { .. } => self.record_statement(said),
+            Command::RecordStatement { said } => self.record_statement(said),
             Command::ReverseStatement { number, text } => self.reverse_statement(number, &text),
             Command::Determine { event, at } => self.determine(event, at),
             Command::Decide { regime, applies, why } => self.decide(regime, applies, &why),
@@ -286,18 +284,13 @@ impl Turn<'_> {
     }
 
     fn attach(&mut self, finding: &Finding) {
-        let known: &mut Vec<FindingId> = &mut self.incident.findings;
-        if known.contains(&finding.id) {
+        let before = self.incident.findings.insert(finding.id, finding.grade);
+        if before == Some(finding.grade) {
             return;
         }
-        known.push(finding.id);
         let text = format!("finding of grade {}: {}", finding.grade, finding.title);
-        self.entry(
-            finding.evidence.first_at,
-            format!("detect/{}", finding.detector),
-            Confidence::Certain,
-            text,
-        );
+        let source = format!("detect/{}", finding.detector);
+        self.entry(finding.evidence.first_at, source, Confidence::Certain, text);
     }
 
     fn add_fact(

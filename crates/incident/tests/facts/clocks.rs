@@ -249,6 +249,9 @@ fn a_law_applies_from_its_first_day_and_a_proposal_never() {
     case.company.countries.clear();
     assert_eq!(case.clock("IN-DPDP-BOARD").because, "it is not in force before 2027-05-13");
     assert_eq!(case.clock("EU-OMNIBUS-PROPOSAL").applies, Applies::No);
+    let mut earlier = Case::of("email,password=9 US=9 US-CA=9");
+    earlier.aware_at = at("2025-12-31T12:00:00Z");
+    assert_eq!(earlier.clock("US-CA-IND").applies, Applies::Unknown, "it had another form");
     case.aware_at = at("2027-05-13T00:00:00Z");
     assert_eq!(case.clock("IN-DPDP-BOARD").applies, Applies::Yes);
 }

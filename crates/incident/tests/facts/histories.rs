@@ -2,7 +2,7 @@
 
 use incident::{
     Actor, Author, BulletinState, BulletinText, Command, Effect, Incident, Notice, NoticeState,
-    Question, Role, State, StepState, declare, resume, step,
+    Question, Role, Said, State, StepState, declare, resume, step,
 };
 use model::id::Id as _;
 use model::{Action, Confidence, Language, NoticeId, Reach, Timestamp, Window};
@@ -67,6 +67,18 @@ fn of_containment() -> impl Strategy<Value = Command> {
     ]
 }
 
+fn said() -> impl Strategy<Value = Said> {
+    (text(), window()).prop_map(|(text, window)| Said {
+        said_at: at("2026-02-05"),
+        source: "mail".to_owned(),
+        fields_exposed: Default::default(),
+        fields_denied: Default::default(),
+        window,
+        vendor_aware_at: None,
+        text,
+    })
+}
+
 fn of_scope() -> impl Strategy<Value = Command> {
     prop_oneof![
         1 => (window(), text()).prop_map(|(window, why)| Command::SetWindow { window, why }),
@@ -79,15 +91,7 @@ fn of_scope() -> impl Strategy<Value = Command> {
         4 => (1u32..6, 0u64..9, 0u64..9).prop_map(|(question, lower, upper)| {
             Command::ScopeComputed { answer: answer(question, lower, upper) }
         }),
-        1 => (text(), window()).prop_map(|(text, window)| Command::RecordStatement {
-            said_at: at("2026-02-05"),
-            source: "mail".to_owned(),
-            fields_exposed: Default::default(),
-            fields_denied: Default::default(),
-            window,
-            vendor_aware_at: None,
-            text,
-        }),
+        1 => said().prop_map(|said| Command::RecordStatement { said }),
         1 => (1u32..3, text())
             .prop_map(|(number, text)| Command::ReverseStatement { number, text }),
     ]

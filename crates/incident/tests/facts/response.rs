@@ -1,8 +1,8 @@
 //! The state machine, step by step.
 
 use incident::{
-    Actor, BulletinText, Command, Effect, Incident, NoticeState, Refused, Role, State, StepState,
-    resume, step,
+    Actor, BulletinText, Command, Effect, Incident, NoticeState, Refused, Role, Said, State,
+    StepState, resume, step,
 };
 use model::id::Id as _;
 use model::{Action, Coded as _, Language, NoticeId, Switch, Timestamp, Window};
@@ -281,7 +281,7 @@ fn roles_may_be_given_in_one_incident_alone() {
 #[test]
 fn the_vendors_word_is_recorded_with_its_reversal_and_moves_no_window() {
     let mut story = Story::begin(&[]);
-    let said = Command::RecordStatement {
+    let said = Said {
         said_at: at("2026-02-05T01:55:00Z"),
         source: "mail".to_owned(),
         fields_exposed: crate::sample::fields("email"),
@@ -290,7 +290,7 @@ fn the_vendors_word_is_recorded_with_its_reversal_and_moves_no_window() {
         vendor_aware_at: Some(at("2026-02-01")),
         text: "a fault in one endpoint".to_owned(),
     };
-    story.does(&responder(), said);
+    story.does(&responder(), Command::RecordStatement { said });
     assert_eq!(story.incident.window, Window::default());
     assert_eq!(story.incident.vendor_told_at, Some(at("2026-02-05T01:55:00Z")));
     assert_eq!(story.incident.vendor_aware_at, Some(at("2026-02-01")));
