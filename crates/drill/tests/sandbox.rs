@@ -408,7 +408,7 @@ async fn the_real_connector_stops_the_intruder_and_proves_it() {
     let exports = exports.expect("the exports are kept");
     assert!(String::from_utf8_lossy(&exports.1).contains("contacts_export"));
     let cancelled = run(&vendor, Action::CancelScheduledSends).await;
-    assert!(cancelled.ok, "{:?}", cancelled.detail);
+    assert!(cancelled.ok && cancelled.verified, "{:?}", cancelled.detail);
     let unscheduled = run(&vendor, Action::UnscheduleSingleSends).await;
     assert!(unscheduled.ok && unscheduled.verified, "{:?}", unscheduled.detail);
     assert_eq!(intruder.waiting(), 0);
