@@ -1,2 +1,49 @@
-//! cli
-fn main() {}
+//! The program `cordon`: a server, a command line that speaks its API, and drills. Decides nothing.
+
+#![expect(clippy::print_stdout, reason = "a command line prints")]
+
+mod args;
+mod commands;
+mod show;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { 64 } else { 0 };
+            return match error.print() {
+                Ok(()) => ExitCode::from(code),
+                Err(_) => ExitCode::FAILURE,
+            };
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return show::failure(&error.into(), cli.global.json),
+    };
+    let json = cli.global.json;
+    match runtime.block_on(run(cli)) {
+        Ok(code) => code,
+        Err(error) => show::failure(&error, json),
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let global = cli.global;
+    match cli.command {
+        Command::Serve(serve) => commands::serve::run(&serve, &global).await,
+        Command::Config => {
+            print!("{}", server::config::DEFAULT);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Drill(drill) => commands::drill::run(drill, &global).await,
+        Command::Doctor => commands::doctor::run(&global).await,
+        other => commands::call::run(other, &global).await,
+    }
+}

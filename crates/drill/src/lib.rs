@@ -6,6 +6,11 @@ pub mod contact;
 pub mod inbox;
 pub mod oracle;
 pub mod people;
+pub mod run;
 pub mod sandbox;
 pub mod scenario;
 pub mod scorecard;
+
+pub use run::{Options, Played, run};
+pub use scenario::Scenario;
+pub use scorecard::Scorecard;

@@ -1,1 +1,268 @@
-//! server
+//! Wires the parts into one program: API, console, portal, intake, workers. **Invariant:** decides
+//! nothing; every rule is in the crate that owns it, and every query in `store`.
+//!
+//! [`start`] is the table of contents: what is opened, in which order, and what runs then.
+
+mod api;
+pub mod client;
+pub mod config;
+mod directory;
+pub mod door;
+
+mod app;
+mod canaries;
+mod console;
+mod contain;
+mod dataset;
+mod doctor;
+mod http;
+mod inquiries;
+mod intake;
+mod keys;
+mod notices;
+mod observe;
+mod portal;
+mod respond;
+mod rows;
+mod scoping;
+mod tasks;
+mod traffic;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use axum::Router;
+use gateway::{Egress, Gateway, GatewayKeys};
+use ledger::{Ledger, LedgerKeys};
+use model::{OperatorName, World};
+use serde_json::{Value, json};
+use store::Store;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::api::auth::Role;
+use crate::app::{App, Parts};
+use crate::canaries::CanaryInbox;
+use crate::client::{RUNNING_FILE, Running as Places};
+use crate::config::Config;
+use crate::keys::Keys;
+use crate::tasks::Tasks;
+use crate::traffic::Traffic;
+
+/// How long a stop waits for what is under way.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// An installation that runs.
+pub struct Running {
+    app: App,
+    failed: watch::Receiver<bool>,
+}
+
+/// Opens everything, starts everything, and returns when all doors are open.
+///
+/// # Errors
+/// When a door cannot be opened, another process runs on the same data, or a file is damaged.
+pub async fn start(config: Config) -> Result<Running> {
+    let world = door::world();
+    std::fs::create_dir_all(&config.data)
+        .with_context(|| format!("making `{}`", config.data.display()))?;
+    let doors = Doors::open(&config).await?;
+    let app = open(config, world, doors.places()?).await?;
+    first_operator(&app).await?;
+    app.refresh_gateway().await?;
+    let failed = doors.serve(&app)?;
+    respond::resume(&app).await?;
+    app.tasks.spawn(inquiries::work(app.clone()));
+    write_running(&app)?;
+    tracing::info!(data = %app.config.data.display(), "cordon runs");
+    Ok(Running { app, failed })
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn places(&self) -> &Places {
+        &self.app.addresses
+    }
+
+    /// Its data folder.
+    pub fn data(&self) -> &Path {
+        &self.app.config.data
+    }
+
+    /// Resolves when a door closed by itself: nothing more can be relied on.
+    pub async fn failed(&self) {
+        let mut failed = self.failed.clone();
+        if failed.wait_for(|failed| *failed).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Closes the doors, ends what is under way, and lets go of the data.
+    ///
+    /// # Errors
+    /// When the file that says where we listen cannot be removed.
+    pub async fn stop(self) -> Result<()> {
+        self.app.couriers.stop();
+        self.app.tasks.stop(PATIENCE).await;
+        let file = self.app.config.data.join(RUNNING_FILE);
+        std::fs::remove_file(&file).with_context(|| format!("removing `{}`", file.display()))?;
+        tracing::info!("cordon stopped");
+        Ok(())
+    }
+}
+
+/// Opens the parts of an installation.
+async fn open(config: Config, world: World, addresses: Places) -> Result<App> {
+    let data = config.data.clone();
+    let sender = config.company.notice_from.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let keys = Keys::open(&data, sender, &world)?;
+    let store = Store::open(&data.join("cordon.db"), world.clone()).context("opening the store")?;
+    let ledger_keys = LedgerKeys { identifier: keys.identifier.clone() };
+    let (dir, ledger_world) = (data.join("ledger"), world.clone());
+    let (ledger, recovered) =
+        tokio::task::spawn_blocking(move || Ledger::open(&dir, ledger_keys, ledger_world))
+            .await
+            .context("opening the ledger")?
+            .context("opening the ledger")?;
+    tracing::info!(?recovered, "the ledger is open");
+    let traffic = Arc::new(Traffic::default());
+    let gateway_keys = GatewayKeys {
+        token: keys.workload_token.clone(),
+        reference: keys.reference.clone(),
+        pseudonym: keys.pseudonym.clone(),
+    };
+    let egress = Egress::new(gateway::native_roots()?, config.gateway.allowed_hosts.clone())
+        .context("opening the way out")?;
+    let gateway =
+        Gateway::new(ledger.clone(), gateway_keys, world.clone(), egress, traffic.clone());
+    Ok(App::new(Parts {
+        directory: directory::open(config.directory.path.as_deref()).into(),
+        config,
+        world,
+        keys,
+        store,
+        ledger,
+        gateway,
+        addresses,
+        tasks: Tasks::default(),
+        couriers: notices::Couriers::default(),
+        portal_rate: portal::Rate::default(),
+        traffic,
+    }))
+}
+
+/// Makes the first operator, whose token is in the data folder, if there is none.
+async fn first_operator(app: &App) -> Result<()> {
+    let hash = app.keys.operator_token.mac(&[app.keys.first_operator.expose().as_bytes()]);
+    let name = OperatorName::parse("admin")?;
+    let roles: Vec<_> = Role::ALL.iter().filter(|(name, _)| *name == "admin").map(|(name, _)| *name).collect();
+    app.store
+        .write(move |tx| {
+            if tx.operators()?.is_empty() {
+                tx.insert_operator(&name, &hash, &roles)?;
+                tx.audit("system", "operator.added", name.as_str(), &json!({ "roles": roles }))?;
+            }
+            Ok(())
+        })
+        .await
+}
+
+/// The four listeners.
+struct Doors {
+    gateway: TcpListener,
+    api: TcpListener,
+    portal: TcpListener,
+    smtp: TcpListener,
+}
+
+impl Doors {
+    async fn open(config: &Config) -> Result<Self> {
+        async fn listen(what: &str, at: SocketAddr) -> Result<TcpListener> {
+            TcpListener::bind(at).await.with_context(|| format!("listening on {at} for the {what}"))
+        }
+        let listen_on = &config.listen;
+        Ok(Self {
+            gateway: listen("gateway", listen_on.gateway).await?,
+            api: listen("API", listen_on.api).await?,
+            portal: listen("portal", listen_on.portal).await?,
+            smtp: listen("canary receiver", listen_on.smtp).await?,
+        })
+    }
+
+    fn places(&self) -> Result<Places> {
+        let url = |listener: &TcpListener| listener.local_addr().map(|at| format!("http://{at}"));
+        Ok(Places {
+            api: url(&self.api)?,
+            gateway: url(&self.gateway)?,
+            portal: url(&self.portal)?,
+            smtp: self.smtp.local_addr()?.to_string(),
+            process: std::process::id(),
+        })
+    }
+
+    /// Serves all doors in the background. One that closes by itself is reported.
+    fn serve(self, app: &App) -> Result<watch::Receiver<bool>> {
+        let (failed, seen) = watch::channel(false);
+        let api = api::routes::router(app)
+            .merge(console::router(app))
+            .layer(axum::middleware::from_fn(http::strict))
+            .with_state(app.clone());
+        let tls = mail::self_signed(&app.config.company.canary_domain)?;
+        let receiver = mail::Receiver::new(&app.config.company.canary_domain, tls);
+        let inbox = Arc::new(CanaryInbox(app.clone()));
+        let door = |name: &'static str, serving: BoxedServe| {
+            let (failed, stopping) = (failed.clone(), app.tasks.stopping());
+            app.tasks.spawn(async move {
+                tokio::pin!(stopping);
+                let mut serving = serving;
+                tokio::select! {
+                    () = &mut stopping => {
+                        // Told to stop: the door's own shutdown ends it.
+                        drop(serving.await);
+                    }
+                    ended = &mut serving => {
+                        tracing::error!(door = name, ?ended, "a door closed by itself");
+                        failed.send_replace(true);
+                    }
+                }
+            });
+        };
+        let stop = || app.tasks.stopping();
+        door("gateway", Box::pin(app.gateway.clone().serve(self.gateway, stop())));
+        door("api", Box::pin(serve(self.api, api, stop())));
+        door("portal", Box::pin(serve(self.portal, portal::router(app), stop())));
+        door("smtp", Box::pin(receiver.serve(self.smtp, inbox, stop())));
+        Ok(seen)
+    }
+}
+
+type BoxedServe = std::pin::Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+
+async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<()> {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop).await.context("serving HTTP")
+}
+
+fn write_running(app: &App) -> Result<()> {
+    let file = app.config.data.join(RUNNING_FILE);
+    let text = serde_json::to_string_pretty(&app.addresses)?;
+    std::fs::write(&file, text).with_context(|| format!("writing `{}`", file.display()))
+}
+
+/// Checks the audit log of a data folder on which no server runs.
+///
+/// # Errors
+/// When the store cannot be opened, or a server has it open.
+pub fn verify_audit_offline(data: &Path) -> Result<Value> {
+    let path: PathBuf = data.join("cordon.db");
+    anyhow::ensure!(path.exists(), "there is no store in `{}`", data.display());
+    let store = Store::open(&path, door::world())?;
+    Ok(api::audit::shown(store.read_now(|tx| tx.verify_audit(1))?))
+}

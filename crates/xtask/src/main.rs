@@ -4,6 +4,8 @@
 
 mod install;
 mod test;
+#[cfg(test)]
+mod tidy;
 
 use std::process::ExitCode;
 

@@ -1,0 +1,109 @@
+//! One command, one call: sends it, shows or saves the answer.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use http::Method;
+use serde_json::Value;
+
+use super::requests;
+use crate::args::{AuditCommand, Command, Global, NoticeCommand};
+use crate::show;
+
+/// A call of the API.
+pub struct Call {
+    /// The method.
+    pub method: Method,
+    /// Path and query.
+    pub path: String,
+    /// What is sent.
+    pub body: Body,
+    /// Where the answer goes instead of the terminal.
+    pub save: Option<PathBuf>,
+}
+
+/// What a call sends.
+pub enum Body {
+    /// Nothing.
+    None,
+    /// JSON.
+    Json(Value),
+    /// A file as it is, under its type.
+    File(&'static str, PathBuf),
+}
+
+impl Call {
+    /// `GET path`.
+    pub fn get(path: impl Into<String>) -> Self {
+        Self { method: Method::GET, path: path.into(), body: Body::None, save: None }
+    }
+
+    /// `POST path` with JSON.
+    pub fn post(path: impl Into<String>, body: Value) -> Self {
+        Self { method: Method::POST, path: path.into(), body: Body::Json(body), save: None }
+    }
+
+    /// `POST path` with a file.
+    pub fn upload(path: impl Into<String>, kind: &'static str, file: PathBuf) -> Self {
+        Self { method: Method::POST, path: path.into(), body: Body::File(kind, file), save: None }
+    }
+
+    /// With another method.
+    #[must_use]
+    pub fn method(mut self, method: Method) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// With the answer saved to a file.
+    #[must_use]
+    pub fn save(mut self, file: PathBuf) -> Self {
+        self.save = Some(file);
+        self
+    }
+}
+
+/// Runs a command that is one call.
+pub async fn run(command: Command, global: &Global) -> Result<ExitCode> {
+    if let Command::Audit(AuditCommand::Verify) = command
+        && global.server.is_none()
+    {
+        return verify_offline(global);
+    }
+    let html = matches!(&command, Command::Notice(NoticeCommand::Preview { html: true, .. }));
+    let preview = matches!(&command, Command::Notice(NoticeCommand::Preview { .. }));
+    let call = requests::of(command)?;
+    let client = super::client(global)?;
+    if let Some(file) = call.save {
+        let answer = client.download(&call.path).await?;
+        std::fs::write(&file, &answer).with_context(|| format!("writing `{}`", file.display()))?;
+        println!("{} bytes in {}", answer.len(), file.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let answer = match call.body {
+        Body::None => client.json(call.method, &call.path, None).await?,
+        Body::Json(body) => client.json(call.method, &call.path, Some(&body)).await?,
+        Body::File(kind, file) => {
+            let bytes =
+                std::fs::read(&file).with_context(|| format!("reading `{}`", file.display()))?;
+            client.upload(&call.path, kind, Bytes::from(bytes)).await?
+        }
+    };
+    if preview && !global.json {
+        let part = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        println!("Subject: {}\n\n{}", part("subject"), part(if html { "html" } else { "text" }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    show::answer(&answer, global.json);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Checks the chain in the data folder's store. Exit code 1 when it is broken.
+fn verify_offline(global: &Global) -> Result<ExitCode> {
+    let verified = server::verify_audit_offline(&global.data)?;
+    show::answer(&verified, global.json);
+    let ok = verified.get("ok").and_then(Value::as_bool).unwrap_or(false);
+    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}

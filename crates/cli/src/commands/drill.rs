@@ -1,0 +1,67 @@
+//! `cordon drill`: plays a real breach through this very program and prints a scorecard.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use drill::{Options, Scenario};
+
+use crate::args::{Drill, Global};
+
+/// The scenarios that come with the program.
+const SHIPPED: [&str; 2] = [
+    include_str!("../../../../scenarios/flickr-2026-02.toml"),
+    include_str!("../../../../scenarios/mailerlite-2024-01.toml"),
+];
+
+/// Exit code 0 when every check holds, 1 when one does not.
+pub async fn run(drill: Drill, global: &Global) -> Result<ExitCode> {
+    if drill.scenario == "list" {
+        for scenario in shipped()? {
+            println!("{:<20} {}", scenario.id, scenario.title);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let played = drill::run(Options {
+        scenario: named(&drill.scenario)?,
+        program: std::env::current_exe().context("finding this program")?,
+        people: u64::from(drill.people),
+        smtp: drill.smtp,
+        keep: drill.keep,
+        quiet: global.json,
+        world: server::door::world(),
+    })
+    .await?;
+    let scorecard = &played.scorecard;
+    if let Some(file) = &drill.scorecard {
+        let text = serde_json::to_string_pretty(scorecard)?;
+        std::fs::write(file, text).with_context(|| format!("writing `{}`", file.display()))?;
+    }
+    if global.json {
+        println!("{}", serde_json::to_string(scorecard)?);
+    } else {
+        println!("{scorecard}");
+    }
+    let code = if scorecard.ok { ExitCode::SUCCESS } else { ExitCode::from(1) };
+    if let Some(places) = played.places() {
+        println!("\n{places}\n\nIt runs until Ctrl-C.");
+        tokio::signal::ctrl_c().await.context("listening for Ctrl-C")?;
+    }
+    played.end().await?;
+    Ok(code)
+}
+
+fn shipped() -> Result<Vec<Scenario>> {
+    SHIPPED.iter().map(|text| Ok(Scenario::parse(text)?)).collect()
+}
+
+/// A scenario that comes with the program, or one in a file.
+fn named(name: &str) -> Result<Scenario> {
+    if let Some(found) = shipped()?.into_iter().find(|scenario| scenario.id == name) {
+        return Ok(found);
+    }
+    let path = Path::new(name);
+    anyhow::ensure!(path.exists(), "there is no scenario `{name}`; `cordon drill list` shows them");
+    let text = std::fs::read_to_string(path).with_context(|| format!("reading `{name}`"))?;
+    Ok(Scenario::parse(&text)?)
+}

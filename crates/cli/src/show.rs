@@ -1,0 +1,119 @@
+//! How answers and errors look: tables for people, the API's own JSON with `--json`.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use serde_json::{Map, Value, json};
+use server::client::ClientError;
+
+/// Prints an answer. A list becomes a table, an object its keys and values.
+pub fn answer(value: &Value, json: bool) {
+    if json {
+        println!("{value:#}");
+        return;
+    }
+    match value {
+        Value::Null => println!("done"),
+        Value::Object(object) if object.len() == 1 && object.values().all(Value::is_array) => {
+            object.values().for_each(|rows| table(rows.as_array().map_or(&[], Vec::as_slice)));
+        }
+        Value::Object(object) => pairs(object, 0),
+        Value::Array(rows) => table(rows),
+        other => println!("{}", text(other)),
+    }
+}
+
+/// Prints an error with its code and hint, and gives the exit code: 64 for bad usage, else 1.
+pub fn failure(error: &anyhow::Error, json: bool) -> ExitCode {
+    let (code, hint) = code_and_hint(error);
+    let message = format!("{error:#}");
+    let mut to = std::io::stderr().lock();
+    let written = if json {
+        writeln!(to, "{}", json!({ "error": { "code": code, "message": message, "hint": hint } }))
+    } else {
+        let hint = hint.map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+        writeln!(to, "error[{code}]: {message}{hint}")
+    };
+    // With the error stream closed there is nobody left to tell; the exit code still says it.
+    drop(written);
+    ExitCode::from(if code == "fault" { 2 } else { 1 })
+}
+
+fn code_and_hint(error: &anyhow::Error) -> (String, Option<String>) {
+    use model::Coded as _;
+    if let Some(error) = error.downcast_ref::<ClientError>() {
+        return (error.code().to_owned(), error.hint());
+    }
+    if let Some(error) = error.downcast_ref::<server::config::ConfigError>() {
+        return (error.code().to_owned(), error.hint());
+    }
+    if let Some(error) = error.downcast_ref::<model::error::Malformed>() {
+        return (error.code().to_owned(), error.hint());
+    }
+    ("fault".to_owned(), None)
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) if items.iter().all(|item| !item.is_object()) => {
+            items.iter().map(text).collect::<Vec<_>>().join(",")
+        }
+        other => other.to_string(),
+    }
+}
+
+fn pairs(object: &Map<String, Value>, indent: usize) {
+    let width = object.keys().map(String::len).max().unwrap_or(0);
+    for (key, value) in object {
+        let key = key.replace('_', " ");
+        match value {
+            Value::Object(inner) if !inner.is_empty() => {
+                println!("{:indent$}{key}", "");
+                pairs(inner, indent + 2);
+            }
+            Value::Array(rows) if rows.iter().any(Value::is_object) => {
+                println!("{:indent$}{key}", "");
+                table(rows);
+            }
+            other => println!("{:indent$}{key:width$}  {}", "", text(other)),
+        }
+    }
+}
+
+/// Rows in columns, in the order of the first row's keys; nested values as short JSON.
+fn table(rows: &[Value]) {
+    let Some(first) = rows.first() else {
+        println!("none");
+        return;
+    };
+    let Some(columns) = first.as_object().map(|row| row.keys().cloned().collect::<Vec<_>>()) else {
+        rows.iter().for_each(|row| println!("{}", text(row)));
+        return;
+    };
+    let mut lines = vec![columns.iter().map(|name| name.replace('_', " ")).collect::<Vec<_>>()];
+    lines.extend(rows.iter().map(|row| {
+        columns.iter().map(|name| short(&text(row.get(name).unwrap_or(&Value::Null)))).collect()
+    }));
+    let width = |column: usize| {
+        lines.iter().map(|line: &Vec<String>| line[column].chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    for line in &lines {
+        let cells: Vec<String> = line
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.chars().count())))
+            .collect();
+        println!("{}", cells.join("  ").trim_end());
+    }
+}
+
+fn short(text: &str) -> String {
+    const WIDTH: usize = 60;
+    if text.chars().count() <= WIDTH {
+        return text.to_owned();
+    }
+    text.chars().take(WIDTH - 1).chain(['…']).collect()
+}

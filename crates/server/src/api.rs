@@ -1,0 +1,18 @@
+//! The HTTP API under `/api/v1`: what operators, the command line and drills speak.
+
+pub mod audit;
+pub mod auth;
+pub mod canaries;
+pub mod error;
+pub mod facts;
+pub mod holdings;
+pub mod imports;
+pub mod incidents;
+pub mod notices;
+pub mod operators;
+pub mod people;
+pub mod routes;
+pub mod scopes;
+pub mod status;
+pub mod vendors;
+pub mod workloads;

@@ -1,0 +1,224 @@
+//! Who asks: a bearer token, checked against the permission of the route before a handler runs.
+
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use model::{OperatorName, Secret};
+use serde::{Deserialize, Serialize};
+
+use super::error::ApiError;
+use crate::app::App;
+
+/// What a route asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Permission {
+    /// See everything that is no secret.
+    View,
+    /// Register vendors, workloads, people, canaries.
+    Configure,
+    /// Work on incidents.
+    Respond,
+    /// Be the second pair of eyes.
+    Approve,
+    /// Make operators.
+    Administer,
+}
+
+/// What an operator is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Sees.
+    Viewer,
+    /// Sees and configures.
+    Engineer,
+    /// Sees and responds.
+    Responder,
+    /// Sees, responds and approves what another wrote.
+    Approver,
+    /// Sees, responds and leads.
+    Lead,
+    /// Sees, judges duties and deadlines.
+    Legal,
+    /// May do everything but approve what they wrote themselves.
+    Admin,
+}
+
+impl Role {
+    /// Every role, by its name.
+    pub const ALL: [(&'static str, Self); 7] = [
+        ("viewer", Self::Viewer),
+        ("engineer", Self::Engineer),
+        ("responder", Self::Responder),
+        ("approver", Self::Approver),
+        ("lead", Self::Lead),
+        ("legal", Self::Legal),
+        ("admin", Self::Admin),
+    ];
+
+    /// The role of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, role)| *role)
+    }
+
+    /// What this role is in every incident.
+    pub const fn in_incidents(self) -> &'static [incident::Role] {
+        use incident::Role as In;
+        match self {
+            Self::Viewer | Self::Engineer => &[],
+            Self::Responder => &[In::Responder],
+            Self::Approver => &[In::Responder, In::Approver],
+            Self::Lead => &[In::Lead],
+            Self::Legal => &[In::Legal],
+            Self::Admin => &[In::Lead, In::Responder, In::Approver, In::Legal],
+        }
+    }
+
+    const fn may(self, permission: Permission) -> bool {
+        use Permission::{Administer, Approve, Configure, Respond, View};
+        match self {
+            Self::Viewer => matches!(permission, View),
+            Self::Engineer => matches!(permission, View | Configure),
+            Self::Responder | Self::Lead | Self::Legal => matches!(permission, View | Respond),
+            Self::Approver => matches!(permission, View | Respond | Approve),
+            Self::Admin => matches!(permission, View | Configure | Respond | Approve | Administer),
+        }
+    }
+}
+
+/// The permission and the audit verb of the route that was matched.
+#[derive(Debug, Clone, Copy)]
+pub struct Gate {
+    /// What it asks for.
+    pub permission: Permission,
+    /// Under which verb its change is recorded; none for a route that changes nothing.
+    pub verb: Option<&'static str>,
+}
+
+/// An operator whose permission for this route was checked. There is no other way to one.
+#[derive(Debug, Clone)]
+pub struct Operator {
+    /// Who.
+    pub name: OperatorName,
+    /// What they are there for.
+    pub roles: Vec<Role>,
+    verb: Option<&'static str>,
+}
+
+impl Operator {
+    /// Records the change of this request, in the transaction that makes it.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub fn audit(
+        &self,
+        tx: &store::Tx<'_>,
+        subject: &str,
+        detail: serde_json::Value,
+    ) -> anyhow::Result<()> {
+        let verb = self.verb.expect("a route that changes something has an audit verb");
+        tx.audit(&format!("operator/{}", self.name), verb, subject, &detail)
+    }
+
+    /// The same person as an incident sees them.
+    pub fn actor(&self) -> incident::Actor {
+        let roles = self.roles.iter().flat_map(|role| role.in_incidents().iter().copied());
+        incident::Actor::operator(self.name.clone(), roles)
+    }
+}
+
+impl FromRequestParts<App> for Operator {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(unauthorised)
+    }
+}
+
+/// Lets a request through whose token belongs to an operator with the route's permission.
+pub async fn check(
+    State((app, gate)): State<(App, Gate)>,
+    mut request: axum::extract::Request,
+    next: Next,
+) -> Response {
+    match operator(gate, &app, request.headers()).await {
+        Ok(operator) => {
+            request.extensions_mut().insert(operator);
+            next.run(request).await
+        }
+        Err(refused) => refused.into_response(),
+    }
+}
+
+async fn operator(
+    gate: Gate,
+    app: &App,
+    headers: &header::HeaderMap,
+) -> Result<Operator, ApiError> {
+    let token = bearer(headers).ok_or_else(unauthorised)?;
+    let record = by_token(app, &token).await?.ok_or_else(unauthorised)?;
+    let roles: Vec<Role> = record.roles.iter().filter_map(|name| Role::named(name)).collect();
+    if !roles.iter().any(|role| role.may(gate.permission)) {
+        return Err(ApiError::refused(
+            StatusCode::FORBIDDEN,
+            "not-permitted",
+            format!("`{}` may not do this", record.name),
+        ));
+    }
+    Ok(Operator { name: record.name, roles, verb: gate.verb })
+}
+
+async fn by_token(app: &App, token: &Secret<String>) -> anyhow::Result<Option<store::Operator>> {
+    let hash = app.keys.operator_token.mac(&[token.expose().as_bytes()]);
+    app.store.read(move |tx| tx.operator_by_token(&hash)).await
+}
+
+/// Whether a token is an operator's.
+///
+/// # Errors
+/// Faults of the store.
+pub async fn is_token(app: &App, token: &Secret<String>) -> Result<bool, ApiError> {
+    Ok(by_token(app, token).await?.is_some())
+}
+
+/// Lets a browser through whose cookie holds an operator's token; sends others to log in. For the
+/// console's pages alone: they change nothing, so no other site can make a browser change anything.
+pub async fn check_console(
+    State(app): State<App>,
+    request: axum::extract::Request,
+    next: Next,
+) -> Response {
+    let token = cookie(request.headers()).or_else(|| bearer(request.headers()));
+    let known = match token {
+        Some(token) => is_token(&app, &token).await,
+        None => Ok(false),
+    };
+    match known {
+        Ok(true) => next.run(request).await,
+        Ok(false) => Redirect::to("/console/login").into_response(),
+        Err(error) => error.into_response(),
+    }
+}
+
+fn bearer(headers: &header::HeaderMap) -> Option<Secret<String>> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    value.strip_prefix("Bearer ").map(|token| Secret::new(token.trim().to_owned()))
+}
+
+/// The console's cookie, which holds the same token for a browser (`HttpOnly`, `SameSite=Strict`).
+fn cookie(headers: &header::HeaderMap) -> Option<Secret<String>> {
+    let value = headers.get(header::COOKIE)?.to_str().ok()?;
+    value
+        .split(';')
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == crate::console::COOKIE)
+        .map(|(_, token)| Secret::new(token.to_owned()))
+}
+
+fn unauthorised() -> ApiError {
+    ApiError::refused(StatusCode::UNAUTHORIZED, "unauthorised", "a valid operator token is needed")
+        .hint("send `Authorization: Bearer …`; the first token is in keys/operator.token of the data folder")
+}

@@ -1,0 +1,229 @@
+//! Notices: draft, look at, test, pause, go on, export.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use incident::{Command, Incident};
+use model::{Email, FieldSet, IncidentId, NoticeId};
+use notify::{NoticeFacts, Order, Templates, Translation};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::{Document, NoticeKind, NoticeState};
+
+use super::auth::Operator;
+use super::error::{Answer, ApiError};
+use crate::app::App;
+use crate::notices::{self, Draft};
+use crate::respond;
+
+/// A notice to draft.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewNotice {
+    /// Per language; English must be there.
+    what_happened: BTreeMap<Translation, String>,
+    #[serde(default)]
+    measures: BTreeMap<Translation, String>,
+    #[serde(default)]
+    authority: BTreeMap<Translation, String>,
+    /// The version of the scope; the newest without it.
+    scope: Option<u32>,
+    /// Whether the vendor is named.
+    #[serde(default)]
+    name_vendor: bool,
+}
+
+/// Drafts a notice for everybody in a version of the scope. It is written and linted for every kind
+/// of recipient that occurs; one problem anywhere refuses the draft.
+pub async fn draft_notice(
+    by: Operator,
+    State(app): State<App>,
+    Path(id): Path<IncidentId>,
+    Json(new): Json<NewNotice>,
+) -> Answer<(StatusCode, Json<Value>)> {
+    let incident = respond::load(&app, id).await?;
+    let version = new.scope.or(incident.scope().map(|scope| scope.version));
+    let scope = incident.scopes.iter().find(|scope| Some(scope.version) == version).ok_or_else(|| {
+        ApiError::refused(StatusCode::CONFLICT, "scope-missing", "there is no scope to tell people of yet")
+    })?;
+    let vendor = app.vendor(&incident.vendor).await?;
+    notices::check_relay(&app, &incident, &vendor.connector)?;
+    let draft = Draft {
+        facts: facts(&app, &incident, new),
+        not_exposed: scope.not_exposed.iter().map(|said| (said.field, said.grade)).collect(),
+    };
+    let combinations: Vec<FieldSet> = scope
+        .upper
+        .by_combination
+        .keys()
+        .map(|fields| FieldSet::parse(fields))
+        .collect::<Result<_, _>>()
+        .map_err(anyhow::Error::from)?;
+    rehearse(&draft, &combinations)?;
+    let notice = store::Notice {
+        id: app.world.id(),
+        incident: id,
+        kind: NoticeKind::Notice,
+        scope_version: scope.version,
+        state: NoticeState::Draft,
+        author: by.name.clone(),
+        approver: None,
+        document: Document::of(&draft)?,
+        created_at: app.world.now(),
+    };
+    let (shown, actor) = (notice.id, by.actor());
+    let command = Command::NoticeDrafted { notice: notice.id, scope: Some(scope.version) };
+    respond::command(&app, id, vec![command], actor, move |tx, _| {
+        tx.insert_notice(&notice)?;
+        by.audit(tx, &notice.id.to_string(), json!({ "incident": id, "scope": notice.scope_version }))
+    })
+    .await?;
+    Ok((StatusCode::CREATED, Json(json!({ "notice": shown }))))
+}
+
+fn facts(app: &App, incident: &Incident, new: NewNotice) -> NoticeFacts {
+    let company = &app.config.company;
+    NoticeFacts {
+        company: company.name.clone(),
+        site: company.site.clone(),
+        what_happened: new.what_happened,
+        measures: new.measures,
+        happened: incident.window,
+        learned_at: incident.aware_at,
+        vendor_disclosed: new.name_vendor.then(|| incident.vendor.to_string()),
+        contact: company.privacy_contact.clone(),
+        authority: new.authority,
+        bulletin_path: company.security_page.clone(),
+        corrects: None,
+    }
+}
+
+/// Writes and lints the notice for every kind of recipient.
+fn rehearse(draft: &Draft, combinations: &[FieldSet]) -> Answer<()> {
+    let samples = notify::samples::samples(combinations, &draft.not_exposed, None);
+    notify::samples::rehearse(&Templates::shipped(), &draft.facts, &samples)
+        .map_err(anyhow::Error::from)?;
+    Ok(())
+}
+
+pub async fn show_notice(
+    _: Operator,
+    State(app): State<App>,
+    Path(id): Path<NoticeId>,
+) -> Answer<Json<Value>> {
+    let (notice, totals) =
+        app.store.read(move |tx| Ok((tx.notice(id)?, tx.delivery_totals(id)?))).await?;
+    Ok(Json(json!({
+        "id": notice.id, "incident": notice.incident, "state": notice.state,
+        "scope": notice.scope_version, "author": notice.author, "approver": notice.approver,
+        "created_at": notice.created_at, "totals": notices::totals(&totals),
+        "progress": app.couriers.progress(id),
+    })))
+}
+
+/// In which language to show it, and of which fields.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preview {
+    language: Translation,
+    fields: Option<FieldSet>,
+}
+
+pub async fn preview_notice(
+    _: Operator,
+    State(app): State<App>,
+    Path(id): Path<NoticeId>,
+    Json(ask): Json<Preview>,
+) -> Answer<Json<Value>> {
+    let notice = app.store.read(move |tx| tx.notice(id)).await?;
+    let incident = respond::load(&app, notice.incident).await?;
+    let draft: Draft = notice.document.read()?;
+    let fields =
+        ask.fields.or(incident.scope().map(incident::ScopeVersion::fields)).unwrap_or_default();
+    let sample = notify::samples::sample(ask.language, fields, &draft.not_exposed);
+    let copy = Templates::shipped().write(&draft.facts, &sample).map_err(anyhow::Error::from)?;
+    Ok(Json(json!({ "subject": copy.subject, "text": copy.text, "html": copy.html })))
+}
+
+/// Where a test goes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Test {
+    to: Email,
+    language: Option<Translation>,
+}
+
+pub async fn send_test(
+    by: Operator,
+    State(app): State<App>,
+    Path(id): Path<NoticeId>,
+    Json(test): Json<Test>,
+) -> Answer<StatusCode> {
+    let language = test.language.unwrap_or(Translation::English);
+    notices::send_test(&app, id, test.to, language).await?;
+    app.store.write(move |tx| by.audit(tx, &id.to_string(), json!({}))).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub async fn pause_notice(
+    by: Operator,
+    State(app): State<App>,
+    Path(id): Path<NoticeId>,
+) -> Answer<StatusCode> {
+    app.store
+        .write(move |tx| {
+            tx.move_notice(id, NoticeState::Sending, NoticeState::Paused)?;
+            by.audit(tx, &id.to_string(), json!({}))
+        })
+        .await?;
+    app.couriers.order(id, Order::Pause);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub async fn resume_notice(
+    by: Operator,
+    State(app): State<App>,
+    Path(id): Path<NoticeId>,
+) -> Answer<StatusCode> {
+    app.store
+        .write(move |tx| {
+            tx.move_notice(id, NoticeState::Paused, NoticeState::Sending)?;
+            by.audit(tx, &id.to_string(), json!({}))
+        })
+        .await?;
+    if !app.couriers.order(id, Order::Run) {
+        app.tasks.spawn(notices::deliver(app.clone(), id));
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// One row per recipient, by person key; no contact details.
+pub async fn export_deliveries(
+    _: Operator,
+    State(app): State<App>,
+    Path(id): Path<NoticeId>,
+) -> Answer<impl IntoResponse> {
+    let csv = app
+        .store
+        .read(move |tx| {
+            let mut csv = String::from("person,state,attempt,code,possible_duplicates,settled_at\n");
+            tx.visit_deliveries(id, |row| {
+                csv.push_str(&format!(
+                    "{},{},{},{},{},{}\n",
+                    row.person,
+                    row.state.name(),
+                    row.attempt,
+                    row.reply_enhanced.as_deref().unwrap_or_default(),
+                    row.possible_duplicates,
+                    row.settled_at.map(|at| at.to_string()).unwrap_or_default(),
+                ));
+                Ok(())
+            })?;
+            Ok(csv)
+        })
+        .await?;
+    Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], csv))
+}

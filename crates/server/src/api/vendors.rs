@@ -1,0 +1,269 @@
+//! Vendors: register, change, switch, and replace what opens them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use model::{
+    Action, Contract, Field, FieldAction, FieldSet, ListName, Mode, Secret, Switch, Vendor, VendorName,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::auth::Operator;
+use super::error::{Answer, ApiError};
+use crate::app::{App, credential_label, webhook_label};
+
+/// A vendor to register.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewVendor {
+    connector: String,
+    name: Option<VendorName>,
+    credential: Option<String>,
+    endpoint: Option<String>,
+    retention_days: Option<u32>,
+    #[serde(default)]
+    lists: Vec<ListName>,
+    #[serde(default)]
+    contract: Contract,
+    mode: Option<Mode>,
+    #[serde(default)]
+    actions: BTreeMap<Field, FieldAction>,
+    #[serde(default)]
+    impossible: FieldSet,
+    automatic: Option<BTreeSet<Action>>,
+}
+
+/// Steps that run by themselves unless an operator decides otherwise: they harm nobody but an
+/// intruder, and can be undone.
+const AUTOMATIC: [Action; 4] = [
+    Action::SnapshotEvidence,
+    Action::CutGateway,
+    Action::CancelScheduledSends,
+    Action::UnscheduleSingleSends,
+];
+
+pub async fn list_vendors(_: Operator, State(app): State<App>) -> Answer<Json<Value>> {
+    let vendors = app.store.read(|tx| tx.vendors()).await?;
+    Ok(Json(json!({ "vendors": vendors })))
+}
+
+pub async fn add_vendor(
+    by: Operator,
+    State(app): State<App>,
+    Json(new): Json<NewVendor>,
+) -> Answer<(StatusCode, Json<Vendor>)> {
+    let connector = connectors::connector(&new.connector).ok_or_else(|| {
+        ApiError::not_found("connector", &new.connector).hint("`cordon vendor connectors` lists them")
+    })?;
+    let name = match new.name {
+        Some(name) => name,
+        None => VendorName::parse(connector.name()).map_err(anyhow::Error::from)?,
+    };
+    let credential = new.credential.map(Secret::new);
+    if let Some(credential) = &credential {
+        connector.check_credential(credential.expose()).map_err(anyhow::Error::from)?;
+    }
+    let vendor = Vendor {
+        id: app.world.id(),
+        name,
+        connector: connector.name().to_owned(),
+        endpoint: new.endpoint.map(|url| url.trim_end_matches('/').to_owned()),
+        retention_days: new.retention_days,
+        lists: new.lists,
+        contract: new.contract,
+        mode: new.mode.unwrap_or(Mode::Enforce),
+        switch: Switch::Open,
+        actions: new.actions,
+        impossible: new.impossible,
+        automatic: new.automatic.unwrap_or_else(|| AUTOMATIC.into()),
+        created_at: app.world.now(),
+    };
+    let sealed = credential.map(|credential| app.seal(&credential_label(&vendor.name), credential.expose().as_bytes()));
+    let kept = vendor.clone();
+    app.store
+        .write(move |tx| {
+            tx.insert_vendor(&kept, sealed.as_deref())?;
+            by.audit(tx, &kept.name.to_string(), json!({ "connector": kept.connector }))
+        })
+        .await?;
+    app.refresh_gateway().await?;
+    Ok((StatusCode::CREATED, Json(vendor)))
+}
+
+pub async fn show_vendor(
+    _: Operator,
+    State(app): State<App>,
+    Path(name): Path<VendorName>,
+) -> Answer<Json<Vendor>> {
+    Ok(Json(app.vendor(&name).await?))
+}
+
+/// What an operator changes; what is left out stays.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    endpoint: Option<String>,
+    retention_days: Option<u32>,
+    lists: Option<Vec<ListName>>,
+    contract: Option<Contract>,
+    mode: Option<Mode>,
+    actions: Option<BTreeMap<Field, FieldAction>>,
+    impossible: Option<FieldSet>,
+    automatic: Option<BTreeSet<Action>>,
+}
+
+impl Change {
+    fn apply(self, vendor: &mut Vendor) {
+        let Self { endpoint, retention_days, lists, contract, mode, actions, impossible, automatic } =
+            self;
+        vendor.endpoint = endpoint.or(vendor.endpoint.take());
+        vendor.retention_days = retention_days.or(vendor.retention_days);
+        vendor.lists = lists.unwrap_or_else(|| std::mem::take(&mut vendor.lists));
+        vendor.contract = contract.unwrap_or_else(|| std::mem::take(&mut vendor.contract));
+        vendor.mode = mode.unwrap_or(vendor.mode);
+        vendor.actions = actions.unwrap_or_else(|| std::mem::take(&mut vendor.actions));
+        vendor.impossible = impossible.unwrap_or(vendor.impossible);
+        vendor.automatic = automatic.unwrap_or_else(|| std::mem::take(&mut vendor.automatic));
+    }
+}
+
+pub async fn change_vendor(
+    by: Operator,
+    State(app): State<App>,
+    Path(name): Path<VendorName>,
+    Json(change): Json<Change>,
+) -> Answer<Json<Vendor>> {
+    let changed = app
+        .store
+        .write(move |tx| {
+            let mut vendor = tx.vendor(&name)?;
+            let before = vendor.mode;
+            change.apply(&mut vendor);
+            tx.update_vendor(&vendor)?;
+            let detail = json!({ "mode": { "from": before, "to": vendor.mode } });
+            by.audit(tx, &name.to_string(), detail)?;
+            Ok(vendor)
+        })
+        .await?;
+    app.refresh_gateway().await?;
+    Ok(Json(changed))
+}
+
+/// A vendor's credential.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewCredential {
+    credential: String,
+}
+
+pub async fn put_credential(
+    by: Operator,
+    State(app): State<App>,
+    Path(name): Path<VendorName>,
+    Json(new): Json<NewCredential>,
+) -> Answer<StatusCode> {
+    let credential = Secret::new(new.credential);
+    let vendor = app.vendor(&name).await?;
+    app.connector(&vendor)?.check_credential(credential.expose()).map_err(anyhow::Error::from)?;
+    let sealed = app.seal(&credential_label(&name), credential.expose().as_bytes());
+    app.store
+        .write(move |tx| {
+            tx.replace_credential(&name, &sealed)?;
+            by.audit(tx, &name.to_string(), json!({}))
+        })
+        .await?;
+    app.refresh_gateway().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The public key or shared secret of a vendor's webhooks.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewWebhookSecret {
+    secret: String,
+}
+
+pub async fn put_webhook_secret(
+    by: Operator,
+    State(app): State<App>,
+    Path(name): Path<VendorName>,
+    Json(new): Json<NewWebhookSecret>,
+) -> Answer<StatusCode> {
+    let sealed = app.seal(&webhook_label(&name), Secret::new(new.secret).expose().as_bytes());
+    app.store
+        .write(move |tx| {
+            tx.set_webhook_secret(&name, &sealed)?;
+            by.audit(tx, &name.to_string(), json!({}))
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Where the kill switch is to stand.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewSwitch {
+    switch: Switch,
+}
+
+/// Cuts a vendor at once. Opening it again takes two operators, through the incident.
+pub async fn set_switch(
+    by: Operator,
+    State(app): State<App>,
+    Path(name): Path<VendorName>,
+    Json(new): Json<NewSwitch>,
+) -> Answer<Json<Vendor>> {
+    let changed = app
+        .store
+        .write(move |tx| {
+            let mut vendor = tx.vendor(&name)?;
+            let held = tx.open_incident_of(&name)?;
+            if new.switch < vendor.switch && held.is_some() {
+                return Err(Loosening { vendor: name }.into());
+            }
+            let detail = json!({ "from": vendor.switch, "to": new.switch });
+            vendor.switch = new.switch;
+            tx.update_vendor(&vendor)?;
+            by.audit(tx, &name.to_string(), detail)?;
+            Ok(vendor)
+        })
+        .await?;
+    app.refresh_gateway().await?;
+    Ok(Json(changed))
+}
+
+/// A cut that one operator alone would loosen.
+#[derive(Debug, thiserror::Error)]
+#[error("`{vendor}` has an open incident: its cut is lifted there, by two operators")]
+pub struct Loosening {
+    vendor: VendorName,
+}
+
+impl model::Coded for Loosening {
+    fn code(&self) -> &'static str {
+        "two-eyes-needed"
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("`cordon incident lift INCIDENT`, then another operator approves".into())
+    }
+}
+
+pub async fn list_connectors(_: Operator) -> Json<Value> {
+    let shown: Vec<_> = connectors::CONNECTORS
+        .iter()
+        .map(|connector| {
+            let operations: Vec<_> = connector.operations().iter().map(|op| op.name).collect();
+            json!({
+                "connector": connector.name(),
+                "api": connector.base_url(),
+                "operations": operations,
+                "fields": connector.carries(),
+            })
+        })
+        .collect();
+    Json(json!({ "connectors": shown }))
+}

@@ -1,0 +1,181 @@
+//! What every handler and worker is handed: the parts of one installation, put together.
+
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use connectors::Connector;
+use gateway::{Gateway, Registry};
+use ledger::Ledger;
+use model::{Grant, Secret, Vendor, VendorName, Workload, WorkloadName, World};
+use store::Store;
+
+use crate::client::Running;
+use crate::config::Config;
+use crate::directory::Directory;
+use crate::keys::Keys;
+use crate::tasks::Tasks;
+
+/// One installation; cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// Its parts.
+pub struct Parts {
+    /// As the operator set it up.
+    pub config: Config,
+    /// Clock and randomness.
+    pub world: World,
+    /// Every key.
+    pub keys: Keys,
+    /// Everything but disclosures.
+    pub store: Store,
+    /// What every vendor holds.
+    pub ledger: Ledger,
+    /// The only way out.
+    pub gateway: Gateway,
+    /// The system of record for people.
+    pub directory: Arc<dyn Directory>,
+    /// Where we listen.
+    pub addresses: Running,
+    /// What goes on in the background.
+    pub tasks: Tasks,
+    /// Notices that are being carried.
+    pub couriers: crate::notices::Couriers,
+    /// Who asks the portal how often.
+    pub portal_rate: crate::portal::Rate,
+    /// Totals of the gateway since start.
+    pub traffic: Arc<crate::traffic::Traffic>,
+}
+
+impl Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    /// From its parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// A registered vendor.
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub async fn vendor(&self, name: &VendorName) -> Result<Vendor> {
+        let name = name.clone();
+        self.store.read(move |tx| tx.vendor(&name)).await
+    }
+
+    /// What speaks a vendor's API.
+    ///
+    /// # Errors
+    /// When it was registered with a connector that this program does not have.
+    pub fn connector(&self, vendor: &Vendor) -> Result<&'static dyn Connector> {
+        connectors::connector(&vendor.connector)
+            .with_context(|| format!("there is no connector `{}`", vendor.connector))
+    }
+
+    /// Under which hash a workload's token is kept.
+    pub fn token_hash(&self, vendor: &VendorName, token: &Secret<String>) -> [u8; 32] {
+        gateway::token_key(&self.keys.workload_token, vendor, token)
+    }
+
+    /// Seals a secret for the store.
+    pub fn seal(&self, label: &str, plain: &[u8]) -> Vec<u8> {
+        self.keys.seal.seal(self.world.bytes(), label, plain)
+    }
+
+    /// Opens a sealed text.
+    ///
+    /// # Errors
+    /// When it was sealed under another key or label, or is no text.
+    pub fn unseal(&self, label: &str, sealed: &[u8]) -> Result<Secret<String>> {
+        let plain = self.keys.seal.open(label, sealed)?;
+        let text = String::from_utf8(plain.expose().clone()).context("a sealed secret is no text")?;
+        Ok(Secret::new(text))
+    }
+
+    /// Reads vendors, workloads and tokens anew and hands them to the gateway. When this returns,
+    /// no request that has not begun to leave goes by the old ones.
+    ///
+    /// # Errors
+    /// When the store cannot be read or a credential does not open.
+    pub async fn refresh_gateway(&self) -> Result<()> {
+        let (vendors, workloads, tokens) = self
+            .store
+            .read(|tx| {
+                let vendors = tx.vendors()?.into_iter().map(|vendor| {
+                    let secrets = tx.vendor_secrets(&vendor.name)?;
+                    Ok((vendor, secrets))
+                });
+                let vendors = vendors.collect::<Result<Vec<_>>>()?;
+                Ok((vendors, tx.workloads()?, tx.live_tokens()?))
+            })
+            .await?;
+        let mut registry = Registry { own_base_url: Some(self.hooks_url()), ..Registry::default() };
+        let own = self.own_workload(vendors.iter().map(|(vendor, _)| vendor))?;
+        registry.workloads = HashMap::from([(own.name.clone(), own)]);
+        registry.workloads.extend(workloads.into_iter().map(|one| (one.name.clone(), one)));
+        for token in tokens {
+            let entry = gateway::TokenEntry { workload: token.workload, vendor: token.vendor };
+            registry.tokens.insert(token.hash, entry);
+        }
+        for (vendor, secrets) in vendors {
+            let credential = secrets
+                .credential
+                .map(|sealed| self.unseal(&credential_label(&vendor.name), &sealed.0))
+                .transpose()?;
+            let entry = gateway::VendorEntry {
+                connector: self.connector(&vendor)?,
+                credential,
+                callback_url: Some(format!("{}/{}", self.hooks_url(), vendor.name)),
+                vendor,
+            };
+            registry.vendors.insert(entry.vendor.name.clone(), entry);
+        }
+        self.gateway.replace(registry);
+        Ok(())
+    }
+
+    /// Cordon itself as a workload: plants canaries with every field that a contact has.
+    fn own_workload<'a>(&self, vendors: impl Iterator<Item = &'a Vendor>) -> Result<Workload> {
+        let purpose = model::Purpose::parse(crate::canaries::PURPOSE)?;
+        let grants = vendors.map(|vendor| Grant {
+            vendor: vendor.name.clone(),
+            purposes: vec![purpose.clone()],
+            fields: model::Field::ALL.iter().copied().collect(),
+        });
+        Ok(Workload {
+            id: self.world.id(),
+            name: WorkloadName::parse(gateway::OWN_WORKLOAD)?,
+            grants: grants.collect(),
+            mode: None,
+            created_at: self.world.now(),
+        })
+    }
+
+    /// Under which URL vendors call us back, without the vendor's name.
+    pub fn hooks_url(&self) -> String {
+        format!("{}/hooks", self.portal_url())
+    }
+
+    /// The portal as others reach it.
+    pub fn portal_url(&self) -> &str {
+        self.config.public.portal_url.as_deref().unwrap_or(&self.addresses.portal)
+    }
+}
+
+/// What a vendor's sealed credential is sealed for.
+pub fn credential_label(vendor: &VendorName) -> String {
+    format!("credential/{vendor}")
+}
+
+/// What a vendor's sealed webhook secret is sealed for.
+pub fn webhook_label(vendor: &VendorName) -> String {
+    format!("webhook/{vendor}")
+}

@@ -1,0 +1,149 @@
+//! Looks over a live set-up: what is right, what is wrong, and what could not be told.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use model::{Mode, Switch};
+use serde::Serialize;
+
+use crate::app::App;
+use crate::notices;
+
+/// How a check ended. «Could not tell» is never «right».
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// As it should be.
+    Right,
+    /// Works, and deserves a look.
+    Look,
+    /// Not as it should be.
+    Wrong,
+    /// Could not be told.
+    Unknown,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+pub struct Check {
+    verdict: Verdict,
+    what: String,
+    detail: String,
+}
+
+fn check(verdict: Verdict, what: impl Into<String>, detail: impl Into<String>) -> Check {
+    Check { verdict, what: what.into(), detail: detail.into() }
+}
+
+/// Every check, in the order in which an operator would make them.
+///
+/// # Errors
+/// Faults of the store.
+pub async fn examine(app: &App) -> Result<Vec<Check>> {
+    let mut checks = vec![ledger(app), directory(app).await];
+    checks.push(relay(app).await);
+    checks.extend(audit(app).await);
+    checks.extend(vendors(app).await?);
+    checks.extend(dkim(app));
+    Ok(checks)
+}
+
+fn ledger(app: &App) -> Check {
+    let status = app.ledger.status();
+    match status.down {
+        true => check(Verdict::Wrong, "ledger", "it cannot record, so nothing leaves"),
+        false => check(Verdict::Right, "ledger", format!("{} people known", status.people)),
+    }
+}
+
+async fn directory(app: &App) -> Check {
+    let directory = app.directory.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        directory.contacts().map(|contacts| {
+            contacts.fold((0u64, 0u64), |(good, bad), row| match row {
+                Ok(_) => (good + 1, bad),
+                Err(_) => (good, bad + 1),
+            })
+        })
+    });
+    match read.await {
+        Ok(Ok((good, 0))) => check(Verdict::Right, "directory", format!("{good} people")),
+        Ok(Ok((good, bad))) => {
+            check(Verdict::Look, "directory", format!("{good} people, {bad} rows that cannot be read"))
+        }
+        Ok(Err(error)) => check(Verdict::Wrong, "directory", error.to_string()),
+        Err(_) => check(Verdict::Unknown, "directory", "reading it did not end"),
+    }
+}
+
+async fn relay(app: &App) -> Check {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let relay = match notices::relay(app) {
+        Ok(relay) => relay,
+        Err(error) => return check(Verdict::Wrong, "relay", format!("{error:#}")),
+    };
+    match tokio::time::timeout(PATIENCE, mail::Session::open(&relay)).await {
+        Ok(Ok(session)) => {
+            session.quit().await;
+            check(Verdict::Right, "relay", "it answers")
+        }
+        Ok(Err(error)) => check(Verdict::Wrong, "relay", error.to_string()),
+        Err(_) => check(Verdict::Unknown, "relay", "it did not answer in time"),
+    }
+}
+
+async fn audit(app: &App) -> Option<Check> {
+    Some(match app.store.read(|tx| tx.verify_audit(1)).await {
+        Ok(Ok(verified)) => check(Verdict::Right, "audit log", format!("{} entries", verified.entries)),
+        Ok(Err(broken)) => {
+            check(Verdict::Wrong, "audit log", format!("broken at {}: {}", broken.seq, broken.why))
+        }
+        Err(_) => check(Verdict::Unknown, "audit log", "it could not be read"),
+    })
+}
+
+async fn vendors(app: &App) -> Result<Vec<Check>> {
+    let vendors = app
+        .store
+        .read(|tx| {
+            let mut all = Vec::new();
+            for vendor in tx.vendors()? {
+                let secrets = tx.vendor_secrets(&vendor.name)?;
+                all.push((vendor, secrets.credential.is_some(), secrets.webhook.is_some()));
+            }
+            Ok(all)
+        })
+        .await?;
+    let mut checks = Vec::new();
+    for (vendor, credential, webhook) in vendors {
+        let what = format!("vendor {}", vendor.name);
+        if !credential {
+            checks.push(check(Verdict::Wrong, &what, "no credential: nothing is sent to it"));
+        }
+        if !webhook {
+            checks.push(check(Verdict::Look, &what, "no webhook key: its events are not believed"));
+        }
+        if vendor.mode != Mode::Enforce {
+            let detail = format!("mode `{}`: what policy forbids leaves all the same", vendor.mode);
+            checks.push(check(Verdict::Look, &what, detail));
+        }
+        if vendor.retention_days.is_none() {
+            checks.push(check(Verdict::Look, &what, "retention unknown: counts as held for ever"));
+        }
+        match vendor.switch {
+            Switch::Open if credential => checks.push(check(Verdict::Right, &what, "open")),
+            Switch::Open => {}
+            cut => checks.push(check(Verdict::Look, &what, format!("cut off: `{cut}`"))),
+        }
+    }
+    Ok(checks)
+}
+
+/// The records that must stand in DNS for notices to be believed; not looked up from here.
+fn dkim(app: &App) -> Vec<Check> {
+    let records = app.keys.dkim.dns_records();
+    let shown = records.into_iter().map(|(name, value)| {
+        check(Verdict::Look, format!("DNS {name}"), format!("must be a TXT record: {value}"))
+    });
+    shown.collect()
+}

@@ -1,0 +1,116 @@
+//! Keys of an installation: made on first start, files readable by their owner alone.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use model::{MacKey, RootKey, SealKey, Secret, World, crypto};
+
+use crate::config;
+
+/// Every key, derived from the root key or read from its file.
+pub struct Keys {
+    /// Identifiers of people.
+    pub identifier: MacKey,
+    /// Workloads' tokens.
+    pub workload_token: MacKey,
+    /// Operators' tokens.
+    pub operator_token: MacKey,
+    /// References in messages.
+    pub reference: MacKey,
+    /// Pseudonyms for vendors.
+    pub pseudonym: MacKey,
+    /// Codes in notices.
+    pub notice_code: MacKey,
+    /// Secrets at rest.
+    pub seal: SealKey,
+    /// The first operator's token, for whoever can read the data folder.
+    pub first_operator: Secret<String>,
+    /// Signatures of notices.
+    pub dkim: mail::DkimKeys,
+}
+
+impl Keys {
+    /// Reads the keys below `data`, making those that are not there yet.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written, is readable by others, or does not hold a key.
+    pub fn open(data: &Path, mail_domain: &str, world: &World) -> Result<Self> {
+        let dir = data.join("keys");
+        fs::create_dir_all(&dir).context("making the folder of keys")?;
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o700))
+            .context("closing the folder of keys to others")?;
+        let root = root_key(&dir, world)?;
+        let first_operator = kept(&dir.join("operator.token"), || {
+            format!("cop_{}", crypto::to_hex(&world.bytes::<32>()))
+        })?;
+        let dkim = dkim_keys(&dir.join("dkim.pem"), mail_domain)?;
+        Ok(Self {
+            identifier: root.mac_key("identifier"),
+            workload_token: root.mac_key("workload-token"),
+            operator_token: root.mac_key("operator-token"),
+            reference: root.mac_key("reference"),
+            pseudonym: root.mac_key("pseudonym"),
+            notice_code: root.mac_key("notice-code"),
+            seal: root.seal_key("secrets"),
+            first_operator,
+            dkim,
+        })
+    }
+}
+
+fn root_key(dir: &Path, world: &World) -> Result<RootKey> {
+    let text = match config::root_key_from_environment() {
+        Some(text) => text,
+        None => kept(&dir.join("root.key"), || crypto::to_hex(&world.bytes::<32>()))?,
+    };
+    RootKey::parse(text.expose()).context("reading the root key")
+}
+
+/// Under which selector our DKIM keys are published.
+const SELECTOR: &str = "cordon1";
+
+fn dkim_keys(path: &Path, domain: &str) -> Result<mail::DkimKeys> {
+    if !path.exists() {
+        let made = mail::DkimKeys::generate(domain, SELECTOR).context("making the DKIM keys")?;
+        let pem = made.to_pem().context("writing the DKIM keys")?;
+        kept(path, || pem.expose().clone())?;
+    }
+    let pem = read(path)?;
+    mail::DkimKeys::from_pem(domain, SELECTOR, pem.expose()).context("reading the DKIM keys")
+}
+
+/// What the file holds; a new one is written whole, synced, and only then named.
+fn kept(path: &Path, make: impl FnOnce() -> String) -> Result<Secret<String>> {
+    if path.exists() {
+        return read(path);
+    }
+    let secret = Secret::new(make());
+    let part = path.with_extension("part");
+    let shown = path.display();
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&part)
+        .with_context(|| format!("making `{shown}`"))?;
+    writeln!(file, "{}", secret.expose())
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&part, path))
+        .with_context(|| format!("writing `{shown}`"))?;
+    Ok(secret)
+}
+
+fn read(path: &Path) -> Result<Secret<String>> {
+    let shown = path.display();
+    let mode = fs::metadata(path).with_context(|| format!("reading `{shown}`"))?.permissions().mode();
+    ensure!(
+        mode & 0o077 == 0,
+        "`{shown}` can be read by others; close it with `chmod 600 {shown}`"
+    );
+    let text = fs::read_to_string(path).with_context(|| format!("reading `{shown}`"))?;
+    Ok(Secret::new(text.trim_end().to_owned()))
+}

@@ -1,0 +1,327 @@
+//! The portal's pages: server-rendered, no script, nothing from elsewhere.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use model::Timestamp;
+
+use crate::config::Company;
+
+/// What a page says before its own content.
+pub struct Frame<'a> {
+    /// Whose portal it is.
+    pub company: &'a Company,
+    /// The path of the page, to mark it in the menu.
+    pub path: &'a str,
+}
+
+/// One published version of a bulletin.
+#[derive(Debug, Clone)]
+pub struct Bulletin {
+    /// The incident's id.
+    pub incident: String,
+    /// Which bulletin of that incident.
+    pub number: u32,
+    /// Which version of it.
+    pub version: u32,
+    /// Its title.
+    pub title: String,
+    /// Its text; an empty line parts paragraphs.
+    pub text: String,
+    /// When it was published.
+    pub published_at: Timestamp,
+    /// Whether a newer version of the same bulletin is out.
+    pub superseded: bool,
+}
+
+const MENU: [(&str, &str); 5] = [
+    ("/", "Updates"),
+    ("/check", "Is this message real?"),
+    ("/affected", "Was I affected?"),
+    ("/report", "Report a message"),
+    ("/protect", "Protect your account"),
+];
+
+fn page(frame: &Frame<'_>, title: &str, content: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · " (frame.company.name) }
+                link rel="stylesheet" href="/assets/cordon.css";
+                link rel="alternate" type="application/atom+xml" title="Updates" href="/feed.atom";
+            }
+            body {
+                a .skip href="#content" { "Skip to content" }
+                header {
+                    p .brand { a href="/" { (frame.company.name) " trust & safety" } }
+                    nav aria-label="Pages" {
+                        ul {
+                            @for (path, name) in MENU {
+                                li {
+                                    @if path == frame.path {
+                                        a href=(path) aria-current="page" { (name) }
+                                    } @else {
+                                        a href=(path) { (name) }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+                main #content { (content) }
+                footer {
+                    p {
+                        "Questions about your data: " (frame.company.privacy_contact) ". "
+                        "This site sets no cookies and loads nothing from elsewhere."
+                    }
+                    p {
+                        "Updates as "
+                        a href="/feed.atom" { "Atom" } ", "
+                        a href="/feed.rss" { "RSS" } " or "
+                        a href="/feed.json" { "JSON" } "."
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Every bulletin, newest first.
+pub fn home(frame: &Frame<'_>, bulletins: &[Bulletin]) -> Markup {
+    let content = html! {
+        h1 { "Security updates" }
+        @if bulletins.is_empty() {
+            p .lead { "There is no security incident to report." }
+            p { "When there is one, what we know stands here first. We never send links in such mail." }
+        } @else {
+            p .lead {
+                "What we know, newest first. A corrected update keeps its earlier versions."
+            }
+            @for bulletin in bulletins.iter().filter(|bulletin| !bulletin.superseded) {
+                (article(bulletin, true))
+            }
+        }
+    };
+    page(frame, "Security updates", &content)
+}
+
+/// One incident's bulletins, every version kept.
+pub fn incident(frame: &Frame<'_>, bulletins: &[Bulletin]) -> Markup {
+    let content = html! {
+        p { a href="/" { "All updates" } }
+        h1 { "Updates on this incident" }
+        @for bulletin in bulletins { (article(bulletin, false)) }
+        section .box {
+            h2 { "What you can do now" }
+            ul {
+                li { a href="/affected" { "Find out whether you were affected" } }
+                li { a href="/check" { "Check whether a message from us is real" } }
+                li { a href="/protect" { "Protect your account" } }
+            }
+        }
+    };
+    page(frame, "Updates on this incident", &content)
+}
+
+fn article(bulletin: &Bulletin, short: bool) -> Markup {
+    html! {
+        article id={ "b" (bulletin.number) "v" (bulletin.version) } {
+            h2 {
+                @if short {
+                    a href={ "/incidents/" (bulletin.incident) } { (bulletin.title) }
+                } @else {
+                    (bulletin.title)
+                }
+            }
+            p .meta {
+                time datetime=(bulletin.published_at) { (human(bulletin.published_at)) }
+                @if bulletin.version > 1 { " · version " (bulletin.version) }
+                @if bulletin.superseded { " · " strong { "replaced by a newer version" } }
+            }
+            @for paragraph in bulletin.text.split("\n\n") { p { (paragraph) } }
+        }
+    }
+}
+
+/// What came of checking a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checked {
+    /// Nothing was asked yet.
+    NotAsked,
+    /// The code is one of ours.
+    Genuine,
+    /// It is not.
+    Unknown,
+    /// Too many were tried.
+    TooMany,
+}
+
+/// «Is this message real?»
+pub fn check(frame: &Frame<'_>, checked: Checked) -> Markup {
+    let content = html! {
+        h1 { "Is this message real?" }
+        p .lead { "Every notice from us carries a code. Type it in here, as it stands in the message." }
+        @match checked {
+            Checked::NotAsked => {}
+            Checked::Genuine => {
+                div .result.good role="status" {
+                    h2 { "This code is ours." }
+                    p {
+                        "A notice with this code was written by " (frame.company.name) ". "
+                        "If the message asks for a password, a payment or a log-in, or has a link "
+                        "or an attachment, it is not that notice: somebody may have copied the code."
+                    }
+                }
+            }
+            Checked::Unknown => {
+                div .result.bad role="status" {
+                    h2 { "We did not write this code." }
+                    p {
+                        "Check for a typing error. If it is as in the message, the message is not "
+                        "from us: do not click, do not reply, and "
+                        a href="/report" { "send it to us" } "."
+                    }
+                }
+            }
+            Checked::TooMany => {
+                div .result.bad role="status" {
+                    h2 { "Too many tries." }
+                    p { "Please wait a minute and try again." }
+                }
+            }
+        }
+        form method="post" action="/check" {
+            label for="code" { "Code in the message" }
+            input #code name="code" required autocomplete="off" autocapitalize="characters"
+                spellcheck="false" maxlength="40" placeholder="XXXX-XXXX-XXXX-XXXX";
+            button { "Check" }
+        }
+        p .meta { "The answer does not tell anybody who was written to." }
+    };
+    page(frame, "Is this message real?", &content)
+}
+
+/// «Was I affected?», before and after asking; the same for everybody.
+pub fn affected(frame: &Frame<'_>, asked: bool) -> Markup {
+    let content = html! {
+        h1 { "Was I affected?" }
+        @if asked {
+            div .result role="status" {
+                h2 { "Look into your mailbox." }
+                p {
+                    "If that address is known to us, a mail is on its way that says whether it was "
+                    "affected and what was exposed. It has no links. We answer only by mail to the "
+                    "address itself, so that nobody can find out about somebody else."
+                }
+            }
+        } @else {
+            p .lead {
+                "Enter the address of your account. We answer only by mail to that address, so that "
+                "nobody can find out about somebody else."
+            }
+        }
+        form method="post" action="/affected" {
+            label for="email" { "Your e-mail address" }
+            input #email name="email" type="email" required autocomplete="email" maxlength="254";
+            button { "Ask" }
+        }
+    };
+    page(frame, "Was I affected?", &content)
+}
+
+/// Hand in a suspicious message.
+pub fn report(frame: &Frame<'_>, received: Option<Result<(), &str>>) -> Markup {
+    let content = html! {
+        h1 { "Report a message" }
+        @match received {
+            Some(Ok(())) => div .result.good role="status" {
+                h2 { "Thank you, we have it." }
+                p { "Our security team looks at every one. Please do not click anything in it." }
+            },
+            Some(Err(why)) => div .result.bad role="status" {
+                h2 { "We could not read that." }
+                p { (why) }
+            },
+            None => p .lead {
+                "You got a message that says it is from us, and something is off? Send us the "
+                "whole message as a file."
+            },
+        }
+        form method="post" action="/report" enctype="multipart/form-data" {
+            label for="mail" { "The message as an .eml file" }
+            input #mail name="mail" type="file" accept=".eml,message/rfc822" required;
+            button { "Send" }
+        }
+        details {
+            summary { "How to save a message as a file" }
+            ul {
+                li { "Gmail: open the message, ⋮, “Download message”." }
+                li { "Outlook: open the message, …, “Save as” or “Download”." }
+                li { "Apple Mail: drag the message out of the list onto the desktop." }
+                li { "Thunderbird: “File”, “Save as”, “File”." }
+            }
+        }
+    };
+    page(frame, "Report a message", &content)
+}
+
+/// What everybody can do.
+pub fn protect(frame: &Frame<'_>) -> Markup {
+    let content = html! {
+        h1 { "Protect your account" }
+        p .lead { "Five things that help, the most useful first." }
+        ol .steps {
+            li {
+                h2 { "Come to us yourself" }
+                p {
+                    "Type " strong { (frame.company.site) } " into your browser. Do not follow links "
+                    "in mails or messages, even if they know your name."
+                }
+            }
+            li {
+                h2 { "Turn on two-factor log-in" }
+                p {
+                    "With it, a password alone opens nothing. Use a passkey or an authenticator app "
+                    "rather than a text message if you can."
+                }
+            }
+            li {
+                h2 { "Use a password only once" }
+                p {
+                    "If you use the same password elsewhere, change it there too. A password manager "
+                    "makes and remembers them."
+                }
+            }
+            li {
+                h2 { "Expect messages that know things about you" }
+                p {
+                    "Whoever has your name and address can write a convincing mail. We never ask for "
+                    "your password, a code or a payment by mail, telephone or text message."
+                }
+            }
+            li {
+                h2 { "Check what you are not sure of" }
+                p {
+                    "Our notices carry a code. " a href="/check" { "Check it here" } ", and "
+                    a href="/report" { "report" } " what is not from us."
+                }
+            }
+        }
+    };
+    page(frame, "Protect your account", &content)
+}
+
+/// A page that is not there.
+pub fn not_found(frame: &Frame<'_>) -> Markup {
+    let content = html! {
+        h1 { "There is no such page" }
+        p { a href="/" { "To the updates" } }
+    };
+    page(frame, "Not found", &content)
+}
+
+/// `5 February 2026, 02:00 UTC`.
+pub fn human(at: Timestamp) -> PreEscaped<String> {
+    PreEscaped(at.to_jiff().strftime("%-d %B %Y, %H:%M UTC").to_string())
+}
