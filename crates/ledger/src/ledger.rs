@@ -52,6 +52,8 @@ struct Inner {
 pub struct Shared {
     state: RwLock<State>,
     pub counters: Counters,
+    /// A segment is sealed beyond this size; [`limits::LEDGER_SEGMENT_BYTES`] but in tests.
+    pub segment_bytes: u64,
 }
 
 const POISONED: &str = "a thread that died while it changed the state leaves nothing to go on with";
@@ -110,8 +112,30 @@ impl Ledger {
         counters.manifest.store(manifest.number, std::sync::atomic::Ordering::Relaxed);
         counters.segments.store(replayed.segments.max(1), std::sync::atomic::Ordering::Relaxed);
         counters.segment_bytes.store(wal.bytes(), std::sync::atomic::Ordering::Relaxed);
-        let shared = Arc::new(Shared { state: RwLock::new(state), counters });
+        let segment_bytes = limits::LEDGER_SEGMENT_BYTES;
+        let shared = Arc::new(Shared { state: RwLock::new(state), counters, segment_bytes });
         Ok((Self::start(dir, shared, manifest, wal, keys, world, lock)?, recovered))
+    }
+
+    /// A new ledger with another limit, and with a segment that may fail.
+    #[cfg(test)]
+    pub(crate) fn open_for_test(
+        dir: &Path,
+        segment_bytes: u64,
+        storage: Option<Box<dyn crate::wal::Storage>>,
+    ) -> Self {
+        let (world, _) = World::fixed(Timestamp::from_seconds(0), 1);
+        let identifier = model::RootKey::new([7; 32]).mac_key("identifier");
+        let lock = prepare(dir).expect("a new ledger");
+        let mut wal = Wal::create(dir).expect("a segment");
+        if let Some(storage) = storage {
+            wal.replace_storage(storage);
+        }
+        let manifest = first_manifest(&identifier, &world);
+        let (state, counters) = (RwLock::default(), Counters::default());
+        let shared = Arc::new(Shared { state, counters, segment_bytes });
+        let keys = LedgerKeys { identifier };
+        Self::start(dir, shared, manifest, wal, keys, world, lock).expect("starts")
     }
 
     fn start(
@@ -360,8 +384,8 @@ impl Ledger {
 }
 
 impl Drop for Inner {
-    /// The sealer first, since it asks the writer; then the writer, once it has written all that was
-    /// handed in.
+    /// The sealer first, since it asks the writer; then the writer, once it has written all that it
+    /// was handed.
     fn drop(&mut self) {
         drop(self.requests.send(Request::Stop));
         drop(self.sealer.take().map(JoinHandle::join));

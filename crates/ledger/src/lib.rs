@@ -3,23 +3,23 @@
 //!
 //! # The path
 //!
-//! [`Ledger::intend`] → the writer thread finds or makes the persons ([`people`](crate::people)),
-//! writes all waiting records as one frame and one `fdatasync` ([`wal`](crate::wal)), keeps the rows
-//! in the tail in memory ([`tail`](crate::tail)) and only then lets the callers go on.
-//! [`Ledger::seal`] turns the tail into two Parquet files ([`run`](crate::run)) and publishes them
-//! with the position they cover in one manifest ([`manifest`](crate::manifest)).
-//! [`Ledger::exposure`] asks runs and tail the same question ([`exposure`](crate::exposure)).
+//! [`Ledger::intend`] → the writer thread finds or makes the persons (`people.rs`), writes all
+//! waiting records as one frame with one `fdatasync` (`wal.rs`), keeps the rows in the tail in
+//! memory (`tail.rs`) and only then lets the callers go on. [`Ledger::seal`] turns the tail into two
+//! Parquet files (`log.rs`, `run.rs`) and publishes them, with the position that they cover, in one
+//! manifest (`manifest.rs`). [`Ledger::exposure`] asks runs and tail the same question
+//! (`exposure.rs`).
 //!
 //! # On disk
 //!
 //! | where | what |
 //! |---|---|
 //! | `lock` | held by the one process that has the ledger open |
-//! | `wal/<number>.wal` | frames `[length u32][crc32c u32][payload]`, see `frame.rs` and `record.rs` |
+//! | `wal/<number>.wal` | frames `[length u32][crc32c u32][payload]` of records |
 //! | `log/<run>.parquet` | every disclosure, refusal and late outcome, by time: the evidence |
-//! | `episodes/<run>.parquet` | the same disclosures by (vendor, person, from): what queries read |
-//! | `state/<manifest>.state` | people index, tombstones, erasures at vendors, open calls; frames |
-//! | `manifest/<number>.json` | names the runs, the state and the first segment that is not in them |
+//! | `episodes/<run>.parquet` | the same by (vendor, person, from): what questions read |
+//! | `state/<manifest>.state` | people index, the forgotten, erasures, open calls; as frames |
+//! | `manifest/<number>.json` | the runs, and the first segment that is not in them |
 //!
 //! # What remains of a forgotten person
 //!

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
-use model::{World, limits};
+use model::World;
 
 use crate::ledger::Shared;
 use crate::manifest::{Manifest, RunEntry};
@@ -82,7 +82,7 @@ impl Sealer {
 
     fn is_due(&self) -> bool {
         let bytes = self.shared.counters.segment_bytes.load(Ordering::Relaxed);
-        self.pending.is_some() || bytes > limits::LEDGER_SEGMENT_BYTES
+        self.pending.is_some() || bytes > self.shared.segment_bytes
     }
 
     fn seal(&mut self) -> anyhow::Result<Sealed> {
@@ -167,5 +167,75 @@ impl Sealer {
             log_file,
             episodes_file,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use model::id::Id as _;
+    use model::{CallId, FieldSet, IdentifierHash, Reach, Timestamp, VendorName, Window};
+
+    use crate::disclosure::{Import, IntentRow};
+    use crate::ledger::Ledger;
+
+    const PERSONS: u32 = 50;
+
+    fn import(number: u32) -> Import {
+        let row = |person: u32| IntentRow {
+            identifiers: vec![IdentifierHash(u128::from(person).to_le_bytes())],
+            fields: FieldSet::from_bits(1),
+            lists: vec![],
+        };
+        Import {
+            call: CallId::from_u128(u128::from(number)),
+            vendor: VendorName::parse("sendgrid").expect("a name"),
+            as_of: Timestamp::from_micros(number.into()),
+            held_until: Timestamp::NEVER,
+            rows: (0..PERSONS).map(row).collect(),
+        }
+    }
+
+    fn check(ledger: &Ledger, imports: u32) {
+        let vendor = VendorName::parse("sendgrid").expect("a name");
+        let exposure = ledger.exposure(&vendor, Window::default(), &Reach::default());
+        let persons = exposure.expect("answers").persons;
+        assert_eq!(persons.len() as u32, PERSONS);
+        assert!(persons.iter().all(|one| one.first_at == Timestamp::from_micros(1)));
+        assert_eq!(ledger.status().rows, u64::from(imports * PERSONS));
+    }
+
+    #[tokio::test]
+    async fn a_full_segment_is_sealed_without_being_asked_and_answers_stay_whole_meanwhile() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let ledger = Ledger::open_for_test(dir.path(), 10_000, None);
+        let mut imports = 0;
+        while ledger.status().runs < 3 {
+            imports += 1;
+            ledger.import(import(imports)).await.expect("durable");
+            check(&ledger, imports);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_seal_that_failed_loses_nothing_and_the_next_one_makes_up_for_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let ledger = Ledger::open_for_test(dir.path(), 1 << 30, None);
+        ledger.import(import(1)).await.expect("durable");
+        // A file in the place of the directory: no run can be written.
+        let (episodes, aside) = (dir.path().join("episodes"), dir.path().join("aside"));
+        fs::rename(&episodes, &aside).expect("moves");
+        fs::write(&episodes, b"").expect("writes");
+        for imports in 2..4 {
+            assert!(ledger.seal().await.is_err());
+            check(&ledger, imports - 1);
+            ledger.import(import(imports)).await.expect("goes on");
+        }
+        fs::remove_file(&episodes).expect("removes");
+        fs::rename(&aside, &episodes).expect("moves");
+        assert_eq!(ledger.seal().await.expect("seals").rows, u64::from(3 * PERSONS));
+        assert_eq!(ledger.status().runs, 2);
+        check(&ledger, 3);
     }
 }

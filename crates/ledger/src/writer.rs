@@ -135,7 +135,7 @@ impl Writer {
         if let Some(Command::Rotate(reply)) = rotate {
             let rotated = self.rotate()?;
             drop(reply.send(rotated));
-        } else if self.wal.bytes() > limits::LEDGER_SEGMENT_BYTES {
+        } else if self.wal.bytes() > self.shared.segment_bytes {
             // A full queue means that the sealer has more to do already.
             drop(self.sealer.try_send(Request::Wanted));
         }
@@ -350,4 +350,52 @@ fn forget(people: &mut People, identifiers: &[IdentifierHash]) -> (Vec<Record>, 
     let mut persons: Vec<_> = persons.into_iter().collect();
     persons.sort_unstable();
     (records.collect(), Forgotten { persons, identifiers })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Ledger;
+    use crate::wal::Storage;
+
+    struct Failing {
+        append: bool,
+    }
+
+    impl Storage for Failing {
+        fn append(&mut self, _: &[u8]) -> std::io::Result<()> {
+            if self.append { Err(std::io::Error::other("no space left")) } else { Ok(()) }
+        }
+
+        fn sync(&mut self) -> std::io::Result<()> {
+            Err(std::io::Error::other("the disk has lost pages"))
+        }
+    }
+
+    async fn check(append: bool) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let storage = Box::new(Failing { append });
+        let ledger = Ledger::open_for_test(dir.path(), 1 << 20, Some(storage));
+        let erased = |proof: &str| {
+            let vendor = VendorName::parse("sendgrid").expect("a name");
+            let person = vec![PersonKey(1)];
+            ledger.erased_at_vendor(vendor, person, Timestamp::NEVER, proof.to_owned())
+        };
+        assert!(erased("first").await.is_err(), "not durable, not acknowledged");
+        assert!(erased("second").await.is_err(), "nor is anything later");
+        assert!(ledger.seal().await.is_err());
+        let status = ledger.status();
+        assert!(status.down);
+        assert_eq!(status.syncs, 0);
+    }
+
+    #[tokio::test]
+    async fn a_failed_fdatasync_is_fatal() {
+        check(false).await;
+    }
+
+    #[tokio::test]
+    async fn a_failed_write_is_fatal() {
+        check(true).await;
+    }
 }
