@@ -1,7 +1,8 @@
 -- What comes back from vendors and the world, and what was concluded from it.
 
 -- A planted contact: a person who does not exist, known to one vendor and one list only. The
--- receiver recognises it by the keyed hash of its address; the address itself is sealed.
+-- receiver recognises it by the keyed hash of its address; the address itself is sealed. A list has
+-- several of one epoch; an export after the first one of a later epoch has that one too.
 CREATE TABLE canaries (
     id            TEXT   NOT NULL PRIMARY KEY,
     vendor        TEXT   NOT NULL REFERENCES vendors (name),
@@ -10,10 +11,10 @@ CREATE TABLE canaries (
     address_hash  BLOB   NOT NULL UNIQUE, -- model::IdentifierHash, 16 bytes
     address       BLOB   NOT NULL, -- sealed
     call_id       TEXT,            -- the call that planted it, once there was one
-    planted_at    BIGINT NOT NULL, -- an export before this cannot have it
-    superseded_at BIGINT,          -- an export after this has the next one too
-    UNIQUE (vendor, list, epoch)
+    planted_at    BIGINT NOT NULL  -- an export before this cannot have it
 );
+
+CREATE INDEX canaries_of_list ON canaries (vendor, list, epoch);
 
 -- Something observed: a webhook's event, mail to a canary, a vendor's notice, a reported mail.
 -- Never changed. A source that says the same thing twice, by its own id of it, is heard once.

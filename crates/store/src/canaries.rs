@@ -31,22 +31,25 @@ pub struct Canary {
 }
 
 const CANARY: &str = "SELECT id, vendor, list, epoch, address_hash, address, call_id, planted_at,
-                             superseded_at FROM canaries";
+                             (SELECT MIN(newer.planted_at) FROM canaries newer
+                              WHERE newer.vendor = canaries.vendor AND newer.list = canaries.list
+                                AND newer.epoch > canaries.epoch)
+                      FROM canaries";
 
 impl Tx<'_> {
-    /// Records a canary, before the call that plants it: mail to it is recognised from then on. The
-    /// newest one of the same vendor and list counts as superseded.
+    /// Records a canary, before the call that plants it: mail to it is recognised from then on. Those
+    /// of earlier epochs of the same vendor and list count as superseded by it. When they were is
+    /// never kept, but read from what is there: `superseded_at` of a new canary is not looked at.
     ///
     /// # Errors
-    /// [`Refused::Exists`] when the vendor and list have one of this epoch, or the address is
-    /// taken; [`Refused::NotFound`] when there is no such vendor.
+    /// [`Refused::Exists`] when the address is taken; [`Refused::NotFound`] when there is no such
+    /// vendor.
     pub fn insert_canary(&self, canary: &Canary) -> anyhow::Result<()> {
         self.vendor(&canary.vendor)?;
         let list = list(canary.list.as_ref());
         let inserted = self.execute(
-            "INSERT INTO canaries (id, vendor, list, epoch, address_hash, address, call_id,
-                                   planted_at, superseded_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+            "INSERT INTO canaries (id, vendor, list, epoch, address_hash, address, call_id, planted_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
             bind![
                 canary.id,
                 &canary.vendor,
@@ -55,19 +58,10 @@ impl Tx<'_> {
                 canary.address_hash,
                 &canary.address,
                 canary.call,
-                canary.planted_at,
-                canary.superseded_at
+                canary.planted_at
             ],
         )?;
-        if inserted == 0 {
-            return Err(Refused::exists("canary", canary.id));
-        }
-        self.execute(
-            "UPDATE canaries SET superseded_at = ?4
-             WHERE vendor = ?1 AND list = ?2 AND superseded_at IS NULL AND id <> ?3",
-            bind![&canary.vendor, list, canary.id, canary.planted_at],
-        )
-        .map(drop)
+        if inserted == 1 { Ok(()) } else { Err(Refused::exists("canary", canary.id)) }
     }
 
     /// Records the call that planted a canary.
@@ -80,24 +74,13 @@ impl Tx<'_> {
         if changed == 1 { Ok(()) } else { Err(Refused::not_found("canary", id)) }
     }
 
-    /// Takes out a canary that surely was not planted; the one before it is the newest again.
+    /// Takes out a canary that surely was not planted.
     ///
     /// # Errors
     /// [`Refused::NotFound`].
     pub fn withdraw_canary(&self, id: CanaryId) -> anyhow::Result<()> {
-        let canary = self.canary(id)?;
-        self.execute("DELETE FROM canaries WHERE id = ?1", bind![id])?;
-        self.execute(
-            "UPDATE canaries SET superseded_at = ?4
-             WHERE vendor = ?1 AND list = ?2 AND superseded_at = ?3",
-            bind![
-                &canary.vendor,
-                list(canary.list.as_ref()),
-                canary.planted_at,
-                canary.superseded_at
-            ],
-        )
-        .map(drop)
+        let deleted = self.execute("DELETE FROM canaries WHERE id = ?1", bind![id])?;
+        if deleted == 1 { Ok(()) } else { Err(Refused::not_found("canary", id)) }
     }
 
     /// The canary of this id.
@@ -210,18 +193,22 @@ mod tests {
     }
 
     #[test]
-    fn one_epoch_has_one_canary_and_a_withdrawn_one_leaves_the_chain() {
+    fn canaries_of_a_later_epoch_supersede_and_a_withdrawn_one_does_not() {
         let scratch = Scratch::new();
         let tx = scratch.tx();
         tx.insert_vendor(&vendor(1, "sendgrid"), None).expect("new");
         tx.insert_canary(&canary(1, None)).expect("new");
-        let again = Canary { id: CanaryId::from_u128(9), ..canary(1, None) };
-        let again = Canary { address_hash: IdentifierHash([9; 16]), ..again };
-        assert_eq!(code(tx.insert_canary(&again)), "exists", "the epoch has one");
+        let beside = Canary { id: CanaryId::from_u128(9), ..canary(1, None) };
+        assert_eq!(code(tx.insert_canary(&beside)), "exists", "the address is taken");
+        let beside = Canary { address_hash: IdentifierHash([9; 16]), ..beside };
+        tx.insert_canary(&beside).expect("another one of the same epoch");
+        let superseded = || tx.canary(canary(1, None).id).expect("there").superseded_at;
+        assert_eq!(superseded(), None);
 
         tx.insert_canary(&canary(2, None)).expect("new");
+        assert_eq!(superseded(), Some(canary(2, None).planted_at));
         tx.withdraw_canary(canary(2, None).id).expect("there");
-        assert_eq!(tx.canary(canary(1, None).id).expect("there").superseded_at, None);
+        assert_eq!(superseded(), None);
         let call = CallId::from_u128(5);
         tx.set_canary_call(canary(1, None).id, call).expect("there");
         assert_eq!(tx.canary(canary(1, None).id).expect("there").call, Some(call));
