@@ -272,8 +272,9 @@ impl Ledger {
         self.0.shared.read().people.earlier(identifier)
     }
 
-    /// Whether an intent of this id is recorded. `false` as well when a run cannot be read, which
-    /// is logged: a call is never vouched for without having been seen.
+    /// Whether an intent of this id is recorded. The first question about the time of a run reads
+    /// that run's ids, some ten milliseconds; later ones are answered from memory. `false` as well
+    /// when a run cannot be read, which is logged: no call is vouched for without being seen.
     pub fn knows_call(&self, call: CallId) -> bool {
         let view = {
             let state = self.0.shared.read();
@@ -368,6 +369,7 @@ impl Ledger {
     pub fn status(&self) -> LedgerStatus {
         let mut status = self.0.shared.read().status();
         self.0.shared.counters.fill(&mut status);
+        status.down |= self.0.commands.as_ref().is_none_or(mpsc::Sender::is_closed);
         status
     }
 

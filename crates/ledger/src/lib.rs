@@ -5,9 +5,9 @@
 //!
 //! [`Ledger::intend`] → the writer thread finds or makes the persons (`people.rs`), writes all
 //! waiting records as one frame with one `fdatasync` (`wal.rs`), keeps the rows in the tail in
-//! memory (`tail.rs`) and only then lets the callers go on. [`Ledger::seal`] turns the tail into two
-//! Parquet files (`log.rs`, `run.rs`) and publishes them, with the position that they cover, in one
-//! manifest (`manifest.rs`). [`Ledger::exposure`] asks runs and tail the same question
+//! memory (`tail.rs`) and only then lets the callers go on. [`Ledger::seal`] turns the tail into
+//! two Parquet files (`log.rs`, `run.rs`) and publishes them, with the position that they cover,
+//! in one manifest (`manifest.rs`). [`Ledger::exposure`] asks runs and tail the same question
 //! (`exposure.rs`).
 //!
 //! # On disk

@@ -72,7 +72,9 @@ fn step() -> impl Strategy<Value = Step> {
         });
     prop_oneof![
         8 => (0..VENDORS.len(), 0..2usize, 0i64..90, kept(), vec(line(), 0..4)).prop_map(
-            |(vendor, operation, at, kept, lines)| Step::Intend { vendor, operation, at, kept, lines }
+            |(vendor, operation, at, kept, lines)| {
+                Step::Intend { vendor, operation, at, kept, lines }
+            }
         ),
         5 => (any::<usize>(), 0u8..3).prop_map(|(which, outcome)| Step::Settle { which, outcome }),
         2 => (0..VENDORS.len(), 0i64..90, kept(), vec(line(), 0..4))
