@@ -41,6 +41,8 @@ pub struct Parts {
     pub addresses: Running,
     /// What goes on in the background.
     pub tasks: Tasks,
+    /// One scope is computed at a time.
+    pub scoping: tokio::sync::Mutex<()>,
     /// Notices that are being carried.
     pub couriers: crate::notices::Couriers,
     /// Who asks the portal how often.

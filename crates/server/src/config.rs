@@ -123,6 +123,8 @@ pub struct Relay {
     pub rate_per_second: u32,
     /// Connections at once.
     pub connections: usize,
+    /// How long a deferred mail waits after each try; the last one holds for all that follow.
+    pub retry_seconds: Vec<i64>,
 }
 
 /// How the way to the relay is protected.
@@ -234,6 +236,7 @@ impl Default for Relay {
             password_file: None,
             rate_per_second: limits::NOTICE_RATE_PER_SECOND,
             connections: limits::NOTICE_CONNECTIONS,
+            retry_seconds: limits::NOTICE_RETRY_SECONDS.to_vec(),
         }
     }
 }
@@ -308,6 +311,9 @@ impl Config {
         }
         if self.relay.connections == 0 || self.relay.rate_per_second == 0 {
             return Err("relay: connections and rate_per_second are at least 1".into());
+        }
+        if self.relay.retry_seconds.is_empty() || self.relay.retry_seconds.iter().any(|&s| s < 1) {
+            return Err("relay: retry_seconds has at least one wait of at least 1 second".into());
         }
         Ok(())
     }

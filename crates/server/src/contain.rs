@@ -28,7 +28,7 @@ pub async fn run(app: App, id: IncidentId, action: Action) {
         }
     };
     let done = Command::StepDone { action, outcome };
-    if let Err(error) = respond::report(&app, id, done).await {
+    if let Err(error) = respond::report(&app, id, done, |_| Ok(())).await {
         tracing::error!(incident.id = %id, step = %action, error = format!("{error:#}"), "a step's end was not recorded");
     }
 }

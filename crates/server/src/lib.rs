@@ -148,6 +148,7 @@ async fn open(config: Config, world: World, addresses: Places) -> Result<App> {
         gateway,
         addresses,
         tasks: Tasks::default(),
+        scoping: tokio::sync::Mutex::default(),
         couriers: notices::Couriers::default(),
         portal_rate: portal::Rate::default(),
         traffic,

@@ -13,6 +13,7 @@ use model::{
     Residence, Secret, VendorName,
 };
 use notify::courier::{Parcel, ProgressNow};
+use notify::delivery::Retries;
 use notify::{
     Addressee, Control, Courier, Delivery, Ended, Join, NoticeFacts, Order, Pace, Scribe, Sender,
     Suppression, Templates,
@@ -171,6 +172,10 @@ async fn carry(app: &App, id: NoticeId) -> Result<()> {
     let pace = Pace {
         rate_per_second: app.config.relay.rate_per_second,
         connections: app.config.relay.connections,
+        retries: Retries {
+            waits_ms: app.config.relay.retry_seconds.iter().map(|seconds| seconds * 1_000).collect(),
+            ..Retries::default()
+        },
         ..Pace::default()
     };
     let scribe = Arc::new(scribe(app, id, &job.draft)?);
@@ -320,10 +325,12 @@ async fn finish(app: &App, id: NoticeId) -> Result<()> {
     if totals.pending + totals.handing > 0 {
         anyhow::bail!("{} recipients are still to be told", totals.pending + totals.handing);
     }
-    app.store
-        .write(move |tx| tx.move_notice(id, NoticeState::Sending, NoticeState::Done))
-        .await?;
-    respond::report(app, notice.incident, Command::NoticeEnded { notice: id }).await.map(drop)
+    let ended = Command::NoticeEnded { notice: id };
+    respond::report(app, notice.incident, ended, move |tx| {
+        tx.move_notice(id, NoticeState::Sending, NoticeState::Done)
+    })
+    .await
+    .map(drop)
 }
 
 /// Sends a marked copy to one address, for somebody to look at.

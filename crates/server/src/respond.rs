@@ -37,14 +37,20 @@ pub async fn command(
     Ok(incident)
 }
 
-/// The same as Cordon itself, which reports what came of an effect. Boxed, because what a report
-/// sets going may report in turn.
+/// The same as Cordon itself, which reports what came of an effect; `also` is kept with it. Boxed,
+/// because what a report sets going may report in turn.
 ///
 /// # Errors
 /// As [`command`].
-pub fn report(app: &App, id: IncidentId, reported: Command) -> Reporting<'_> {
+pub fn report(
+    app: &App,
+    id: IncidentId,
+    reported: Command,
+    also: impl FnOnce(&Tx<'_>) -> Result<()> + Send + 'static,
+) -> Reporting<'_> {
     let verb = verb(&reported);
     Box::pin(command(app, id, vec![reported], Actor::system(), move |tx, incident| {
+        also(tx)?;
         tx.audit("system", verb, &incident.id.to_string(), &json!({}))
     }))
 }
@@ -210,7 +216,7 @@ async fn cut(app: &App, incident: &Incident, switch: Switch) -> Result<()> {
         evidence: Vec::new(),
     };
     let done = Command::StepDone { action: Action::CutGateway, outcome };
-    report(app, incident.id, done).await.map(drop)
+    report(app, incident.id, done, |_| Ok(())).await.map(drop)
 }
 
 /// Takes up what was under way when the program stopped.

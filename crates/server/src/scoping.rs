@@ -18,14 +18,19 @@ use crate::respond;
 pub async fn answer(app: App, id: IncidentId, asked: Asked) {
     if let Err(error) = compute(&app, id, &asked).await {
         if error.downcast_ref() == Some(&incident::Refused::ScopeOutdated) {
-            return; // a newer question was asked meanwhile, and is being answered
+            return; // the same: asked while this one was being answered
         }
         tracing::error!(incident.id = %id, error = format!("{error:#}"), "a scope was not computed");
     }
 }
 
 async fn compute(app: &App, id: IncidentId, asked: &Asked) -> Result<()> {
+    let _turn = app.scoping.lock().await;
     let incident = respond::load(app, id).await?;
+    if incident.asked.as_ref().map(|newest| newest.number) != Some(asked.number) {
+        return Ok(()); // a newer question was asked meanwhile, and is answered in its turn
+    }
+    let version = incident.scope().map_or(1, |scope| scope.version + 1);
     let vendor = app.vendor(&incident.vendor).await?;
     let complete_since = complete_since(app, &vendor).await?;
     let proven = proven(app, &incident).await?;
@@ -35,9 +40,11 @@ async fn compute(app: &App, id: IncidentId, asked: &Asked) -> Result<()> {
     })
     .await
     .context("computing a scope")??;
-    let version = members_version(app, id).await?;
     write_members(app, id, version, members).await?;
-    respond::report(app, id, Command::ScopeComputed { answer }).await.map(drop)
+    let answered = Command::ScopeComputed { answer };
+    respond::report(app, id, answered, move |tx| tx.finish_scope(id, version).map(drop))
+        .await
+        .map(drop)
 }
 
 fn scope(
@@ -219,12 +226,7 @@ pub fn counts<'a>(
     counts
 }
 
-/// The next version's number: the members are written under it before the incident has it.
-async fn members_version(app: &App, id: IncidentId) -> Result<u32> {
-    let incident = respond::load(app, id).await?;
-    Ok(incident.scope().map_or(1, |scope| scope.version + 1))
-}
-
+/// Writes the members of a version that is not finished: what a crash leaves is begun anew.
 async fn write_members(
     app: &App,
     id: IncidentId,
@@ -236,7 +238,7 @@ async fn write_members(
         let chunk = chunk.to_vec();
         app.store.write(move |tx| tx.add_scope_members(id, version, &chunk)).await?;
     }
-    app.store.write(move |tx| tx.finish_scope(id, version)).await.map(drop)
+    Ok(())
 }
 
 /// The name of the setting that says since when the ledger has everything that a vendor holds.

@@ -10,7 +10,6 @@ use super::portal::Portal;
 use super::progress::Progress;
 use super::response::incident_of;
 use super::stage::{Stage, Vendor};
-use crate::people::People;
 use crate::sandbox::Fraud;
 use crate::scenario::{Act, Kind, Means};
 
@@ -19,8 +18,6 @@ use crate::scenario::{Act, Kind, Means};
 pub struct Acts {
     /// When the first one was played.
     pub began_at: Option<Timestamp>,
-    /// People of the directory that fraud went to.
-    pub defrauded: u64,
 }
 
 /// Plays every act at its time.
@@ -35,7 +32,7 @@ pub async fn play(stage: &Stage, progress: &mut Progress) -> Result<Acts> {
         let wait = due.seconds_since(stage.world.now()).max(0.0);
         tokio::time::sleep(std::time::Duration::from_secs_f64(wait)).await;
         played.began_at.get_or_insert_with(|| stage.world.now());
-        let told = one(stage, act, &mut played).await.with_context(|| format!("at {}", act.at))?;
+        let told = one(stage, act).await.with_context(|| format!("at {}", act.at))?;
         progress.line(&format!("  {:>6}  {told}", act.at.to_string()));
     }
     for vendor in &stage.vendors {
@@ -44,7 +41,7 @@ pub async fn play(stage: &Stage, progress: &mut Progress) -> Result<Acts> {
     Ok(played)
 }
 
-async fn one(stage: &Stage, act: &Act, played: &mut Acts) -> Result<String> {
+async fn one(stage: &Stage, act: &Act) -> Result<String> {
     match &act.kind {
         Kind::Export { vendor, list } => {
             let vendor = stage.vendor(vendor)?;
@@ -52,7 +49,7 @@ async fn one(stage: &Stage, act: &Act, played: &mut Acts) -> Result<String> {
             let taken = vendor.sandbox.intruder().export_contacts(list);
             Ok(format!("intruder: takes {taken} contacts out of {}", vendor.setup.name))
         }
-        Kind::SendFromAccount { .. } => send_from_account(stage, &act.kind, played).await,
+        Kind::SendFromAccount { .. } => send_from_account(stage, &act.kind).await,
         Kind::ScheduleSend { .. } => schedule_send(stage, &act.kind).await,
         Kind::CreateKey { vendor, name, scopes } => {
             let scopes: Vec<_> = scopes.iter().map(String::as_str).collect();
@@ -73,39 +70,27 @@ fn fraud(stage: &Stage, subject: &str, text: &str) -> Fraud {
     }
 }
 
-/// Addresses of a list as the vendor has them; people first, in the order of the directory.
-fn recipients(stage: &Stage, share: Option<f64>) -> Vec<String> {
-    let people = People::new(&stage.scenario.id, &stage.scenario.company);
-    let count = share.map_or(stage.people, |share| (stage.people as f64 * share).ceil() as u64);
-    people.first(count).filter_map(|person| person.email).collect()
+/// A part of a list as the intruder sees it, planted contacts apart from the rest.
+fn recipients(stage: &Stage, vendor: &Vendor, list: Option<&str>, share: f64) -> [Vec<String>; 2] {
+    let list = list.and_then(|name| vendor.setup.list_id(name));
+    let domain = format!("@{}", stage.scenario.company.canary_domain);
+    let all = vendor.sandbox.intruder().addresses(list).into_iter();
+    let (planted, mut people): (Vec<_>, Vec<_>) = all.partition(|one| one.ends_with(&domain));
+    people.truncate((people.len() as f64 * share).ceil() as usize);
+    [people, planted]
 }
 
-async fn send_from_account(stage: &Stage, kind: &Kind, played: &mut Acts) -> Result<String> {
+async fn send_from_account(stage: &Stage, kind: &Kind) -> Result<String> {
     let Kind::SendFromAccount { vendor, list, share, canaries, subject, text } = kind else {
         unreachable!("only called for this kind");
     };
     let vendor = stage.vendor(vendor)?;
-    let mut to = recipients(stage, Some(share.get()));
-    played.defrauded = to.len() as u64;
+    let [mut to, planted] = recipients(stage, vendor, list.as_deref(), share.get());
     if *canaries {
-        to.extend(planted(stage, vendor, list.as_deref()));
+        to.extend(planted);
     }
     vendor.sandbox.intruder().send_from_account(&fraud(stage, subject, text), &to).await;
     Ok(format!("intruder: sends fraud to {} addresses through the real account", to.len()))
-}
-
-/// Planted contacts of a list, as whoever holds the list sees them: like everybody else.
-fn planted(stage: &Stage, vendor: &Vendor, list: Option<&str>) -> Vec<String> {
-    let list = list.and_then(|name| vendor.setup.list_id(name));
-    let domain = format!("@{}", stage.scenario.company.canary_domain);
-    let rows = vendor.sandbox.received().into_iter();
-    let listed =
-        rows.filter(|row| list.is_none_or(|list| row.lists.iter().any(|one| **one == *list)));
-    listed
-        .flat_map(|row| row.emails)
-        .filter(|email| email.ends_with(&domain))
-        .map(String::from)
-        .collect()
 }
 
 async fn schedule_send(stage: &Stage, kind: &Kind) -> Result<String> {
@@ -122,7 +107,8 @@ async fn schedule_send(stage: &Stage, kind: &Kind) -> Result<String> {
         }
         Means::PausedBatch | Means::Batch => {
             let paused = *means == Means::PausedBatch;
-            intruder.schedule_send(&fraud, &recipients(stage, Some(0.01)), at, paused).await;
+            let [to, _] = recipients(stage, vendor, Some(list), 0.01);
+            intruder.schedule_send(&fraud, &to, at, paused).await;
         }
     }
     Ok(format!("intruder: has {} send fraud later", vendor.setup.name))

@@ -117,8 +117,22 @@ impl Stage {
             folder,
             stop,
         };
+        stage.publish_keys().await?;
         stage.register(progress).await?;
         Ok(stage)
+    }
+
+    /// Puts the company's DKIM records where the recipients' server looks for them.
+    async fn publish_keys(&self) -> Result<()> {
+        let Some(inbox) = &self.inbox else {
+            return Ok(());
+        };
+        let status = self.program.client.get("/api/v1/status").await?;
+        let records = status["dns"].as_array().context("the status has the DNS records")?;
+        for record in records {
+            inbox.publish([(text(record, "name")?, text(record, "value")?)]);
+        }
+        Ok(())
     }
 
     /// Registers vendors and workloads, indexes the people, imports what vendors hold, plants
@@ -295,7 +309,7 @@ fn config(
          privacy_contact = \"privacy@{domain_name}\"\ncanary_domain = {canary:?}\n\n[listen]\n\
          gateway = \"127.0.0.1:0\"\napi = \"127.0.0.1:0\"\nportal = \"127.0.0.1:0\"\n\
          smtp = \"{canary_mail}\"\n\n[directory]\npath = {people:?}\n\n[relay]\nhost = \"{host}\"\n\
-         port = {port}\ntls = \"opportunistic\"\nrate_per_second = 5000\n\n[gateway]\n\
+         port = {port}\ntls = \"opportunistic\"\nrate_per_second = 5000\nretry_seconds = [2, 5, 10, 30]\n\n[gateway]\n\
          allowed_hosts = [{allowed}]\n\n[policy]\ndeclare_at = \"B\"\n",
         data = folder.join("cordon-data"),
         name = company.name,

@@ -85,7 +85,10 @@ pub async fn import_export(
     app.store
         .write(move |tx| {
             if complete {
-                tx.set_setting(&scoping::complete_setting(&name), &terms.as_of)?;
+                let setting = scoping::complete_setting(&name);
+                let known: Option<Timestamp> = tx.setting(&setting)?;
+                let since = known.map_or(terms.as_of, |known| known.min(terms.as_of));
+                tx.set_setting(&setting, &since)?;
             }
             by.audit(tx, name.as_str(), detail)
         })

@@ -24,6 +24,13 @@ pub async fn show_status(_: Operator, State(app): State<App>) -> Answer<Json<Val
             shown
         })
         .collect();
+    let dns: Vec<_> = app
+        .keys
+        .dkim
+        .dns_records()
+        .into_iter()
+        .map(|(name, value)| json!({ "name": name, "type": "TXT", "value": value }))
+        .collect();
     Ok(Json(json!({
         "listening": app.addresses,
         "ledger": app.ledger.status(),
@@ -32,6 +39,7 @@ pub async fn show_status(_: Operator, State(app): State<App>) -> Answer<Json<Val
             "vendor": count.vendor, "kind": count.kind, "facts": count.facts,
         })).collect::<Vec<_>>(),
         "gateway": traffic,
+        "dns": dns,
     })))
 }
 

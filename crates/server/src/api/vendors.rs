@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::auth::Operator;
 use super::error::{Answer, ApiError};
 use crate::app::{App, credential_label, webhook_label};
+use crate::scoping::complete_setting;
 
 /// A vendor to register.
 #[derive(Deserialize)]
@@ -143,6 +144,10 @@ pub async fn change_vendor(
             let before = vendor.mode;
             change.apply(&mut vendor);
             tx.update_vendor(&vendor)?;
+            if vendor.mode != Mode::Enforce {
+                // What passes unread from now on may be anything.
+                tx.unset_setting(&complete_setting(&name))?;
+            }
             let detail = json!({ "mode": { "from": before, "to": vendor.mode } });
             by.audit(tx, &name.to_string(), detail)?;
             Ok(vendor)
