@@ -6,8 +6,8 @@ use anyhow::{Context as _, Result};
 use incident::{Asked, Command, Incident, Question, ScopeAnswer, StatementInput};
 use ledger::{Exposed, Exposure};
 use model::{
-    Fact, FactBody, Field, FieldSet, Identifier, IncidentId, Mode, PersonKey, ReferenceCheck,
-    Residence, ScopeCounts, Timestamp, Vendor, VendorName, limits,
+    Fact, FactBody, Field, FieldSet, Identifier, IncidentId, Mode, PersonKey, Reach,
+    ReferenceCheck, Residence, ScopeCounts, Timestamp, Vendor, VendorName, Window, limits,
 };
 use store::{FactFilter, ScopeMember, Tx};
 
@@ -62,7 +62,7 @@ fn scope(
     let input = StatementInput {
         vendor: &vendor.name,
         exposed: upper.persons.iter().fold(FieldSet::EMPTY, |all, one| all.union(one.fields)),
-        ever: app.ledger.fields_ever(&vendor.name)?,
+        ever: ever(app, &vendor.name)?,
         complete_since,
         carries: app.connector(vendor)?.carries(),
         impossible: vendor.impossible,
@@ -83,6 +83,21 @@ fn scope(
     };
     let members = upper.persons.iter().map(member).collect();
     Ok((answer, members))
+}
+
+/// Every field that the vendor was ever given of a real person. What only our own planted contacts
+/// have does not count, unless a forgotten person may have had it.
+fn ever(app: &App, vendor: &VendorName) -> Result<FieldSet> {
+    let given = app.ledger.fields_ever(vendor)?;
+    if app.ledger.status().tombstones > 0 {
+        return Ok(given);
+    }
+    let all = |exposure: &Exposure| {
+        exposure.persons.iter().fold(FieldSet::EMPTY, |all, one| all.union(one.fields))
+    };
+    let with_canaries = app.ledger.exposure(vendor, Window::default(), &Reach::default())?;
+    let people = exposure(app, vendor, &Question::default())?;
+    Ok(given.minus(all(&with_canaries).minus(all(&people))))
 }
 
 /// Up to where the ledger was read.
