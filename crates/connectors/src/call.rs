@@ -28,6 +28,29 @@ pub struct Outbound<'a> {
     pub body: &'a [u8],
 }
 
+impl Outbound<'_> {
+    /// Checks what holds for every operation: its content type, its size, and that nothing is said
+    /// in a query, which none of them documents.
+    pub(crate) fn check(&self, operation: &Operation, expected: &str) -> Result<(), Unreadable> {
+        let mut parts = self.content_type.unwrap_or_default().split(';').map(str::trim);
+        let kind = parts.next().unwrap_or_default();
+        let charset = parts
+            .find_map(|part| part.to_ascii_lowercase().strip_prefix("charset=").map(str::to_owned));
+        let is_utf8 = charset.is_none_or(|charset| charset.trim_matches('"') == "utf-8");
+        if !kind.eq_ignore_ascii_case(expected) || !is_utf8 {
+            return Err(Unreadable::ContentType);
+        }
+        if self.query.is_some_and(|query| !query.is_empty()) {
+            let at = "the query".to_owned();
+            return Err(Unreadable::Body { at, why: "the vendor documents none for this call" });
+        }
+        if self.body.len() > operation.body_bytes {
+            return Err(Unreadable::TooMany { what: "bytes", limit: operation.body_bytes });
+        }
+        Ok(())
+    }
+}
+
 /// A request that Cordon makes itself in the shape of a workload's.
 #[derive(Debug, Clone)]
 pub struct OwnedOutbound {
@@ -83,11 +106,20 @@ pub struct Changes<'a> {
     pub pseudonym: &'a dyn Fn(Field, &str) -> String,
     /// Whether keys that the vendor does not document are taken out.
     pub drop_unknown: bool,
-    /// The signed reference for a message to these recipients.
+    /// The signed reference for a message to these recipients; an empty one is not put in.
     pub reference: &'a dyn Fn(&[&Identifier]) -> String,
     /// Where the vendor should report on a message, for vendors that are told so in each call; the
     /// reference is appended to it.
     pub callback_url: Option<&'a str>,
+}
+
+impl Changes<'_> {
+    /// Refuses unless each of these fields, where the call discloses it, may pass as it is.
+    pub(crate) fn need(&self, disclosed: FieldSet, fields: &[Field]) -> Result<(), Unreadable> {
+        let kept = |field: &Field| (self.action)(*field) == FieldAction::Allow;
+        let missed = fields.iter().find(|field| disclosed.contains(**field) && !kept(field));
+        missed.map_or(Ok(()), |field| Err(Unreadable::Needed(*field)))
+    }
 }
 
 /// Why a request cannot be read; it does not leave in `enforce`.

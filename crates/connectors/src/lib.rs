@@ -7,9 +7,15 @@
 pub mod call;
 pub mod connector;
 pub mod export;
+mod form;
+mod json;
 pub mod reference;
 pub mod routine;
 pub mod sendgrid;
+mod shape;
+mod steps;
+mod sweep;
+mod table;
 pub mod twilio;
 pub mod webhook;
 

@@ -1,7 +1,16 @@
 //! SendGrid: mail and marketing contacts over JSON. It does not speak SMTP or the CSV import.
 
+mod contacts;
+mod containment;
+mod export;
+mod mail_send;
+mod webhook;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::error::Malformed;
-use model::{Action, Contact, Field, FieldSet, ListName, Secret};
+use model::{Action, Contact, ListName, Secret};
+use serde_json::json;
 
 use crate::call::{Call, Operation, Outbound, OwnedOutbound, Unreadable};
 use crate::connector::{Connector, Minted, Presented, Refusal, RefusalBody, Unidentified};
@@ -12,61 +21,108 @@ use crate::webhook::{Event, Webhook, WebhookRefused};
 /// SendGrid, v3 of its web API.
 pub struct SendGrid;
 
-static OPERATIONS: [Operation; 0] = [];
+static OPERATIONS: [Operation; 2] = [mail_send::OPERATION, contacts::OPERATION];
 
 impl Connector for SendGrid {
     fn name(&self) -> &'static str {
         "sendgrid"
     }
+
     fn base_url(&self) -> &'static str {
         "https://api.sendgrid.com"
     }
+
     fn mail_domains(&self) -> &'static [&'static str] {
         &["sendgrid.net", "sendgrid.com"]
     }
+
     fn operations(&self) -> &'static [Operation] {
         &OPERATIONS
     }
-    fn check_credential(&self, _credential: &str) -> Result<(), Malformed> {
-        Err(Malformed::new("API key", "not read yet"))
+
+    fn check_credential(&self, credential: &str) -> Result<(), Malformed> {
+        let why = "it is `SG.`, 22 characters, a dot and 43 characters";
+        if is_key(credential) { Ok(()) } else { Err(Malformed::new("SendGrid API key", why)) }
     }
-    fn mint(&self, _random: [u8; 48]) -> Minted {
-        Minted { token: Secret::new(String::new()), environment: Vec::new() }
+
+    fn mint(&self, random: [u8; 48]) -> Minted {
+        let (id, secret) = random.split_at(16);
+        let encode = |bytes| URL_SAFE_NO_PAD.encode(bytes);
+        let token = Secret::new(format!("SG.{}.{}", encode(id), encode(secret)));
+        Minted { environment: vec![("SENDGRID_API_KEY", token.clone())], token }
     }
-    fn presented(&self, _: Option<&str>, _: &str) -> Result<Presented, Unidentified> {
-        Err(Unidentified)
+
+    fn presented(&self, authorization: Option<&str>, _: &str) -> Result<Presented, Unidentified> {
+        let (scheme, token) =
+            authorization.and_then(|it| it.split_once(' ')).ok_or(Unidentified)?;
+        let token = token.trim();
+        if scheme.eq_ignore_ascii_case("bearer") && is_key(token) {
+            Ok(Presented { token: Secret::new(token.to_owned()) })
+        } else {
+            Err(Unidentified)
+        }
     }
+
     fn authorise(&self, credential: &Secret<String>, path: &str) -> (Secret<String>, String) {
-        (credential.clone(), path.to_owned())
+        (Secret::new(format!("Bearer {}", credential.expose())), path.to_owned())
     }
-    fn operation(&self, _method: &str, _path: &str) -> Option<&'static Operation> {
-        None
+
+    fn operation(&self, method: &str, path: &str) -> Option<&'static Operation> {
+        match (method, path) {
+            ("POST", "/v3/mail/send") => Some(&OPERATIONS[0]),
+            ("PUT", contacts::PATH) => Some(&OPERATIONS[1]),
+            _ => None,
+        }
     }
-    fn read(&self, _request: &Outbound<'_>) -> Result<Call, Unreadable> {
-        Err(Unreadable::UnknownOperation)
+
+    fn read(&self, request: &Outbound<'_>) -> Result<Call, Unreadable> {
+        let operation =
+            self.operation(request.method, request.path).ok_or(Unreadable::UnknownOperation)?;
+        request.check(operation, "application/json")?;
+        match operation.name {
+            "mail.send" => mail_send::read(operation, request.body),
+            _ => contacts::read(operation, request.body),
+        }
     }
-    fn refusal(&self, _refusal: &Refusal) -> RefusalBody {
-        RefusalBody { content_type: "application/json", body: Vec::new() }
+
+    fn refusal(&self, refusal: &Refusal) -> RefusalBody {
+        let error = json!({"message": refusal.message, "field": null, "help": refusal.code});
+        let body = json!({"errors": [error]}).to_string().into_bytes();
+        RefusalBody { content_type: "application/json", body }
     }
-    fn message_id(&self, _: &dyn Fn(&str) -> Option<String>, _body: &[u8]) -> Option<String> {
-        None
+
+    fn message_id(&self, headers: &dyn Fn(&str) -> Option<String>, _: &[u8]) -> Option<String> {
+        headers("x-message-id").filter(|id| !id.is_empty())
     }
-    fn webhook(&self, _webhook: &Webhook<'_>) -> Result<Vec<Event>, WebhookRefused> {
-        Err(WebhookRefused::Unsigned)
+
+    fn webhook(&self, webhook: &Webhook<'_>) -> Result<Vec<Event>, WebhookRefused> {
+        webhook::read(webhook)
     }
-    fn upsert_contact(&self, _: &Contact, _: Option<&ListName>) -> Option<OwnedOutbound> {
-        None
+
+    fn upsert_contact(&self, contact: &Contact, list: Option<&ListName>) -> Option<OwnedOutbound> {
+        Some(contacts::upsert(contact, list))
     }
-    fn read_export<'a>(&self, _csv: &'a [u8]) -> Result<Export<'a>, ExportError> {
-        Err(ExportError::Column("email"))
+
+    fn read_export<'a>(&self, csv: &'a [u8]) -> Result<Export<'a>, ExportError> {
+        export::read(csv)
     }
-    fn routine(&self, _action: Action, _input: RoutineInput) -> Option<Box<dyn Routine>> {
-        None
+
+    fn routine(&self, action: Action, input: RoutineInput) -> Option<Box<dyn Routine>> {
+        containment::routine(action, &input)
     }
-    fn guide(&self, _action: Action) -> Guide {
-        Guide { steps: Vec::new(), proof: String::new() }
+
+    fn guide(&self, action: Action) -> Guide {
+        containment::guide(action)
     }
-    fn carries(&self) -> FieldSet {
-        FieldSet::EMPTY.with(Field::Email)
-    }
+}
+
+/// `SG.<id of the key>.<secret>`, both base64url.
+fn is_key(text: &str) -> bool {
+    let is_base64url = |part: &str, length: usize| {
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        part.len() == length && part.bytes().all(letter)
+    };
+    text.strip_prefix("SG.")
+        .and_then(|rest| rest.split_once('.'))
+        .is_some_and(|(id, secret)| is_base64url(id, 22) && is_base64url(secret, 43))
 }

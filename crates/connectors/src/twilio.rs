@@ -1,72 +1,123 @@
 //! Twilio: text messages over forms. It does not speak calls, Verify or Event Streams.
 
-use model::error::Malformed;
-use model::{Action, Contact, Field, FieldSet, ListName, Secret};
+mod account;
+mod containment;
+mod export;
+mod messages;
+mod webhook;
 
+use model::error::Malformed;
+use model::{Action, Contact, ListName, Secret, crypto};
+use serde_json::{Value, json};
+
+use self::account::{Account, from_basic, sid_in, to_basic};
 use crate::call::{Call, Operation, Outbound, OwnedOutbound, Unreadable};
 use crate::connector::{Connector, Minted, Presented, Refusal, RefusalBody, Unidentified};
 use crate::export::{Export, ExportError};
 use crate::routine::{Guide, Routine, RoutineInput};
 use crate::webhook::{Event, Webhook, WebhookRefused};
 
-/// Twilio, 2010-04-01 of its API.
+/// Twilio, edition 2010-04-01 of its API.
 pub struct Twilio;
 
-static OPERATIONS: [Operation; 0] = [];
+static OPERATIONS: [Operation; 1] = [messages::OPERATION];
 
 impl Connector for Twilio {
     fn name(&self) -> &'static str {
         "twilio"
     }
+
     fn base_url(&self) -> &'static str {
         "https://api.twilio.com"
     }
+
     fn mail_domains(&self) -> &'static [&'static str] {
         &[]
     }
+
     fn operations(&self) -> &'static [Operation] {
         &OPERATIONS
     }
-    fn check_credential(&self, _credential: &str) -> Result<(), Malformed> {
-        Err(Malformed::new("API key", "not read yet"))
+
+    fn check_credential(&self, credential: &str) -> Result<(), Malformed> {
+        let why = "it is `AC`, 32 hexadecimal digits, a colon and the auth token of 32 more";
+        let account = Account::parse(credential);
+        account.map(|_| ()).ok_or(Malformed::new("Twilio account and token", why))
     }
-    fn mint(&self, _random: [u8; 48]) -> Minted {
-        Minted { token: Secret::new(String::new()), environment: Vec::new() }
+
+    fn mint(&self, random: [u8; 48]) -> Minted {
+        let sid = format!("AC{}", crypto::to_hex(&random[..16]));
+        let token = crypto::to_hex(&random[16..32]);
+        Minted {
+            token: Secret::new(format!("{sid}:{token}")),
+            environment: vec![
+                ("TWILIO_ACCOUNT_SID", Secret::new(sid)),
+                ("TWILIO_AUTH_TOKEN", Secret::new(token)),
+            ],
+        }
     }
-    fn presented(&self, _: Option<&str>, _: &str) -> Result<Presented, Unidentified> {
-        Err(Unidentified)
+
+    fn presented(&self, header: Option<&str>, path: &str) -> Result<Presented, Unidentified> {
+        let token = header.and_then(from_basic).ok_or(Unidentified)?;
+        let account = Account::parse(token.expose()).ok_or(Unidentified)?;
+        let named = sid_in(path).ok_or(Unidentified)?;
+        if path[named] == *account.sid { Ok(Presented { token }) } else { Err(Unidentified) }
     }
+
     fn authorise(&self, credential: &Secret<String>, path: &str) -> (Secret<String>, String) {
-        (credential.clone(), path.to_owned())
+        let mut path = path.to_owned();
+        if let (Some(named), Some(account)) = (sid_in(&path), Account::parse(credential.expose())) {
+            path.replace_range(named, account.sid);
+        }
+        (to_basic(credential), path)
     }
-    fn operation(&self, _method: &str, _path: &str) -> Option<&'static Operation> {
-        None
+
+    fn operation(&self, method: &str, path: &str) -> Option<&'static Operation> {
+        let rest = &path[sid_in(path)?.end..];
+        (method == "POST" && rest == "/Messages.json").then_some(&OPERATIONS[0])
     }
-    fn read(&self, _request: &Outbound<'_>) -> Result<Call, Unreadable> {
-        Err(Unreadable::UnknownOperation)
+
+    fn read(&self, request: &Outbound<'_>) -> Result<Call, Unreadable> {
+        let operation =
+            self.operation(request.method, request.path).ok_or(Unreadable::UnknownOperation)?;
+        request.check(operation, "application/x-www-form-urlencoded")?;
+        messages::read(operation, request.body)
     }
-    fn refusal(&self, _refusal: &Refusal) -> RefusalBody {
-        RefusalBody { content_type: "application/json", body: Vec::new() }
+
+    fn refusal(&self, refusal: &Refusal) -> RefusalBody {
+        // Twilio's general codes are its status behind 20; only «who are you?» is its own.
+        let code = if refusal.status == 401 { 20_003 } else { 20_000 + u32::from(refusal.status) };
+        let body = json!({
+            "code": code,
+            "message": refusal.message,
+            "more_info": refusal.code,
+            "status": refusal.status,
+        });
+        RefusalBody { content_type: "application/json", body: body.to_string().into_bytes() }
     }
-    fn message_id(&self, _: &dyn Fn(&str) -> Option<String>, _body: &[u8]) -> Option<String> {
-        None
+
+    fn message_id(&self, _: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> Option<String> {
+        let reply: Value = serde_json::from_slice(body).ok()?;
+        reply["sid"].as_str().filter(|sid| !sid.is_empty()).map(str::to_owned)
     }
-    fn webhook(&self, _webhook: &Webhook<'_>) -> Result<Vec<Event>, WebhookRefused> {
-        Err(WebhookRefused::Unsigned)
+
+    fn webhook(&self, webhook: &Webhook<'_>) -> Result<Vec<Event>, WebhookRefused> {
+        webhook::read(webhook)
     }
+
     fn upsert_contact(&self, _: &Contact, _: Option<&ListName>) -> Option<OwnedOutbound> {
         None
     }
-    fn read_export<'a>(&self, _csv: &'a [u8]) -> Result<Export<'a>, ExportError> {
-        Err(ExportError::Column("email"))
+
+    fn read_export<'a>(&self, csv: &'a [u8]) -> Result<Export<'a>, ExportError> {
+        export::read(csv)
     }
-    fn routine(&self, _action: Action, _input: RoutineInput) -> Option<Box<dyn Routine>> {
-        None
+
+    fn routine(&self, action: Action, input: RoutineInput) -> Option<Box<dyn Routine>> {
+        containment::routine(action, &input)
     }
-    fn guide(&self, _action: Action) -> Guide {
-        Guide { steps: Vec::new(), proof: String::new() }
-    }
-    fn carries(&self) -> FieldSet {
-        FieldSet::EMPTY.with(Field::Phone)
+
+    fn guide(&self, action: Action) -> Guide {
+        containment::guide(action)
     }
 }
