@@ -189,3 +189,6 @@ pub const INCIDENT_ENTRIES: usize = 2_000;
 pub const IMPORT_ROWS_PER_RECORD: usize = 10_000;
 /// Members of a scope that one change of the store takes.
 pub const SCOPE_MEMBERS_PER_CHANGE: usize = 10_000;
+/// More recipients of one message make the header with its reference longer than servers like; such a
+/// mail has none.
+pub const REFERENCE_HEADER_RECIPIENTS: usize = 40;

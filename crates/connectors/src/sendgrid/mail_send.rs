@@ -18,8 +18,10 @@ pub(super) const OPERATION: Operation = Operation {
     body_bytes: limits::REQUEST_BODY_BYTES,
 };
 
-/// Where the signed reference goes among the custom arguments.
+/// Where the signed reference goes among the custom arguments, which come back in events.
 pub(super) const REFERENCE: &str = "cordon_ref";
+/// Where it goes in the mail itself, for whoever finds the mail later.
+const REFERENCE_HEADER: &str = "X-Cordon-Ref";
 
 const RECIPIENTS: [&str; 3] = ["to", "cc", "bcc"];
 
@@ -85,6 +87,9 @@ impl MailSend {
         if let Some(shared) = message.get_mut("custom_args") {
             shared.remove(REFERENCE);
         }
+        if let Some(headers) = message.get_mut("headers") {
+            headers.remove(REFERENCE_HEADER);
+        }
         let shared = message.get("custom_args").cloned();
         let personalizations = message.items_mut("personalizations");
         for (personalization, recipients) in personalizations.iter_mut().zip(&self.recipients) {
@@ -95,6 +100,7 @@ impl MailSend {
             if personalization.get("custom_args").is_none() {
                 personalization.set("custom_args", Json::Object(Vec::new()));
             }
+            stamp_header(personalization, recipients.len(), &reference);
             let Some(own) = personalization.get_mut("custom_args") else { continue };
             own.set(REFERENCE, Json::Text(reference));
             if merged_bytes(shared.as_ref(), own) > limits::CUSTOM_ARGS_BYTES {
@@ -104,6 +110,28 @@ impl MailSend {
         }
         Ok(())
     }
+}
+
+/// Puts the reference into the mail's own headers, in the place of any that a caller put there.
+fn stamp_header(personalization: &mut Json, recipients: usize, reference: &str) {
+    if let Some(headers) = personalization.get_mut("headers") {
+        headers.remove(REFERENCE_HEADER);
+    }
+    if recipients > limits::REFERENCE_HEADER_RECIPIENTS {
+        return;
+    }
+    if personalization.get("headers").is_none() {
+        personalization.set("headers", Json::Object(Vec::new()));
+    }
+    if let Some(headers) = personalization.get_mut("headers") {
+        headers.set(REFERENCE_HEADER, Json::Text(reference.to_owned()));
+    }
+}
+
+/// Whether there are headers beside our own.
+fn has_headers(json: &Json) -> bool {
+    let Some(Json::Object(headers)) = json.get("headers") else { return false };
+    headers.iter().any(|(name, _)| !name.eq_ignore_ascii_case(REFERENCE_HEADER))
 }
 
 fn merged_bytes(shared: Option<&Json>, own: &Json) -> usize {
@@ -181,13 +209,15 @@ fn parties_of(message: &Json, personal: &Json, index: usize) -> Result<Vec<Party
 }
 
 fn shared_fields(message: &Json, personal: &Json) -> FieldSet {
-    const OWN_TEXT: [&str; 4] = ["subject", "headers", "substitutions", "dynamic_template_data"];
+    const OWN_TEXT: [&str; 3] = ["subject", "substitutions", "dynamic_template_data"];
     let settings = |group: &str, part: &str| {
         let part = message.get(group).and_then(|group| group.get(part));
         part.is_some_and(|part| part.has("text") || part.has("html"))
     };
     let content = OWN_TEXT.iter().any(|key| personal.has(key))
-        || ["subject", "content", "headers"].iter().any(|key| message.has(key))
+        || ["subject", "content"].iter().any(|key| message.has(key))
+        || has_headers(personal)
+        || has_headers(message)
         || settings("mail_settings", "footer")
         || settings("tracking_settings", "subscription_tracking");
     let found = [

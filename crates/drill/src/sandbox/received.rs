@@ -53,9 +53,10 @@ impl FieldsOf {
     pub fn message(body: &Map<String, Value>, personalization: &Map<String, Value>) -> FieldSet {
         let has = |map: &Map<String, Value>, key: &str| map.get(key).is_some_and(is_filled);
         let mut fields = FieldSet::EMPTY.with(Field::Email);
-        let written = ["content", "subject", "headers"].iter().any(|key| has(body, key));
-        let own = ["subject", "headers", "substitutions", "dynamic_template_data"];
-        if written || own.iter().any(|key| has(personalization, key)) {
+        let written = ["content", "subject"].iter().any(|key| has(body, key));
+        let own = ["subject", "substitutions", "dynamic_template_data"];
+        let headers = has_headers(body) || has_headers(personalization);
+        if written || headers || own.iter().any(|key| has(personalization, key)) {
             fields = fields.with(Field::Content);
         }
         let arguments =
@@ -69,6 +70,12 @@ impl FieldsOf {
         }
         fields
     }
+}
+
+/// Whether there are headers beside the one in which the company's gateway signs its messages.
+fn has_headers(map: &Map<String, Value>) -> bool {
+    let headers = map.get("headers").and_then(Value::as_object);
+    headers.is_some_and(|headers| headers.keys().any(|name| name != "X-Cordon-Ref"))
 }
 
 fn is_filled(value: &Value) -> bool {
