@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use model::{
-    Action, Field, FieldAction, ListName, Mode, OperationName, OperatorName, Purpose, Switch, Timestamp,
-    VendorName, WorkloadName,
+    Action, Field, FieldAction, ListName, Mode, OperationName, OperatorName, Purpose, Switch,
+    Timestamp, VendorName, WorkloadName,
 };
 
-/// Know what every vendor holds of your users. When one is breached: cut it off, know exactly who is
-/// exposed, tell them, and prove it.
+/// Know what every vendor holds of your users. When one is breached: cut it off, know exactly who
+/// is exposed, tell them, and prove it.
 #[derive(Parser)]
 #[command(name = "cordon", version, max_term_width = 100)]
 pub struct Cli {

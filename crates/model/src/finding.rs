@@ -72,8 +72,8 @@ pub struct Finding {
 
 impl Finding {
     /// The same finding after more evidence: the stronger grade, the tighter window. Where the two
-    /// windows share no instant, an end was drawn before a newer sign arrived (a silent canary spoke
-    /// after all): the window that starts later stands alone.
+    /// windows share no instant, an end was drawn before a newer sign arrived (a silent canary
+    /// spoke after all): the window that starts later stands alone.
     pub fn strengthen(&mut self, other: &Self) {
         self.evidence.add(&other.evidence);
         if other.grade > self.grade {

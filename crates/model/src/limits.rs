@@ -134,7 +134,7 @@ pub const NOTICE_REFUSALS_IN_A_ROW: u32 = 100;
 pub const NOTICE_SUBJECT_CHARS: usize = 100;
 /// Lines of a notice's text, RFC 5322 §2.1.1.
 pub const NOTICE_LINE_CHARS: usize = 78;
-/// A relay's answer to a whole message may take this long (RFC 5321 §4.5.3.2.6 asks for 10 minutes).
+/// A relay's answer to a whole message may take this long (RFC 5321 §4.5.3.2.6: 10 minutes).
 pub const SMTP_REPLY_SECONDS: u64 = 600;
 /// Requests per minute that one address may make to the portal's forms.
 pub const PORTAL_REQUESTS_PER_MINUTE: u32 = 60;
@@ -189,6 +189,6 @@ pub const INCIDENT_ENTRIES: usize = 2_000;
 pub const IMPORT_ROWS_PER_RECORD: usize = 10_000;
 /// Members of a scope that one change of the store takes.
 pub const SCOPE_MEMBERS_PER_CHANGE: usize = 10_000;
-/// More recipients of one message make the header with its reference longer than servers like; such a
-/// mail has none.
+/// More recipients of one message make the header with its reference longer than servers like;
+/// such a mail has none.
 pub const REFERENCE_HEADER_RECIPIENTS: usize = 40;

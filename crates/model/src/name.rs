@@ -86,7 +86,8 @@ name!(
     /** A vendor's own list, audience or group. Free text of at most 128 bytes without controls. */
     ListName,
     "list name",
-    |text| !text.is_empty() && text.len() <= limits::LIST_NAME_BYTES && !text.chars().any(char::is_control),
+    |text| (1..=limits::LIST_NAME_BYTES).contains(&text.len())
+        && !text.chars().any(char::is_control),
     "it is empty, over 128 bytes, or has control characters"
 );
 name!(

@@ -1,4 +1,5 @@
-//! A value that must not be seen: redacted when shown, compared in constant time, wiped when dropped.
+//! A value that must not be seen: redacted when shown, compared in constant time, wiped when
+//! dropped.
 
 use std::fmt;
 

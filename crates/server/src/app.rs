@@ -98,7 +98,8 @@ impl App {
     /// When it was sealed under another key or label, or is no text.
     pub fn unseal(&self, label: &str, sealed: &[u8]) -> Result<Secret<String>> {
         let plain = self.keys.seal.open(label, sealed)?;
-        let text = String::from_utf8(plain.expose().clone()).context("a sealed secret is no text")?;
+        let text =
+            String::from_utf8(plain.expose().clone()).context("a sealed secret is no text")?;
         Ok(Secret::new(text))
     }
 

@@ -77,7 +77,12 @@ pub async fn plant(app: &App, vendor: &VendorName, list: Option<&ListName>) -> R
     app.store
         .write(move |tx| {
             if took {
-                return tx.audit("system", "canary.planted", name.as_str(), &json!({ "canary": id }));
+                return tx.audit(
+                    "system",
+                    "canary.planted",
+                    name.as_str(),
+                    &json!({ "canary": id }),
+                );
             }
             tx.withdraw_canary(id)
         })

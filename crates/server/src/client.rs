@@ -85,7 +85,9 @@ impl ClientError {
     /// What helps.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NotRunning { .. } => Some("start it with `cordon serve`, or name another folder with `--data`".into()),
+            Self::NotRunning { .. } => {
+                Some("start it with `cordon serve`, or name another folder with `--data`".into())
+            }
             Self::Unreachable { .. } => Some("`cordon doctor` looks closer".into()),
             Self::Refused { hint, .. } => hint.clone(),
             Self::Garbled => None,

@@ -1,4 +1,5 @@
-//! Runs one containment step at a vendor: call by call through the gateway's way out, evidence kept.
+//! Runs one containment step at a vendor, call by call through the gateway's way out, and keeps
+//! the evidence.
 
 use anyhow::{Context as _, Result};
 use connectors::routine::{Next, RoutineInput, StepOutcome};
@@ -38,7 +39,8 @@ async fn execute(app: &App, id: IncidentId, action: Action) -> Result<StepOutcom
     let vendor = app.vendor(&incident.vendor).await?;
     let connector = app.connector(&vendor)?;
     let (held, revoked) = credentials(app, &vendor.name).await?;
-    let credential = held.or_else(|| revoked.clone()).context("there is no credential for this vendor")?;
+    let credential =
+        held.or_else(|| revoked.clone()).context("there is no credential for this vendor")?;
     let mut routine = connector
         .routine(action, RoutineInput { credential })
         .with_context(|| format!("`{}` has no routine for `{action}`", connector.name()))?;
@@ -116,7 +118,8 @@ pub async fn keep(app: &App, id: IncidentId, name: &str, bytes: &[u8], by: &str)
     app.store
         .write(move |tx| {
             tx.insert_evidence(&evidence, &sealed)?;
-            let detail = json!({ "name": evidence.name, "sha256": crypto::to_hex(&evidence.sha256) });
+            let detail =
+                json!({ "name": evidence.name, "sha256": crypto::to_hex(&evidence.sha256) });
             tx.audit(&evidence.taken_by, "evidence.kept", &id.to_string(), &detail)
         })
         .await

@@ -57,8 +57,9 @@ pub async fn match_with(app: &App, incident: &Incident, csv: Vec<u8>) -> Result<
             };
             let key = work.ledger.identifier_key();
             let person = row.identifiers.iter().find_map(|one| work.ledger.person(one.hash(key)));
-            let known =
-                person.filter(|person| held.persons.binary_search_by_key(person, |one| one.person).is_ok());
+            let known = person.filter(|person| {
+                held.persons.binary_search_by_key(person, |one| one.person).is_ok()
+            });
             match known {
                 Some(person) => {
                     let fields = persons.entry(person).or_default();
@@ -96,7 +97,10 @@ pub fn kept(tx: &Tx<'_>, incident: IncidentId) -> Result<Vec<(Evidence, Sealed)>
 ///
 /// # Errors
 /// When it was sealed under another root key.
-pub fn open(app: &App, (evidence, sealed): &(Evidence, Sealed)) -> Result<Vec<(PersonKey, FieldSet)>> {
+pub fn open(
+    app: &App,
+    (evidence, sealed): &(Evidence, Sealed),
+) -> Result<Vec<(PersonKey, FieldSet)>> {
     let plain = app.keys.seal.open(&contain::evidence_label(evidence), &sealed.0)?;
     let rows = plain.expose().chunks_exact(ROW_BYTES).map(|row| {
         let (person, fields) = row.split_at(16);

@@ -109,7 +109,10 @@ impl Directory for CsvFile {
             let record = record.map_err(|why| DirectoryError::Row {
                 row,
                 column: COLUMNS[0],
-                why: format!("{:?}", why.kind()).chars().take_while(|c| c.is_alphabetic()).collect(),
+                why: format!("{:?}", why.kind())
+                    .chars()
+                    .take_while(|c| c.is_alphabetic())
+                    .collect(),
             })?;
             contact(row, |column| at[column].and_then(|index| record.get(index)))
         });
@@ -180,7 +183,8 @@ fn contact<'a>(
     cell: impl Fn(usize) -> Option<&'a str>,
 ) -> Result<Contact, DirectoryError> {
     let filled = |column: usize| cell(column).map(str::trim).filter(|text| !text.is_empty());
-    let wrong = |column: usize, why: String| DirectoryError::Row { row, column: COLUMNS[column], why };
+    let wrong =
+        |column: usize, why: String| DirectoryError::Row { row, column: COLUMNS[column], why };
     fn read<T>(
         column: usize,
         text: Option<&str>,

@@ -68,9 +68,11 @@ async fn directory(app: &App) -> Check {
     });
     match read.await {
         Ok(Ok((good, 0))) => check(Verdict::Right, "directory", format!("{good} people")),
-        Ok(Ok((good, bad))) => {
-            check(Verdict::Look, "directory", format!("{good} people, {bad} rows that cannot be read"))
-        }
+        Ok(Ok((good, bad))) => check(
+            Verdict::Look,
+            "directory",
+            format!("{good} people, {bad} rows that cannot be read"),
+        ),
         Ok(Err(error)) => check(Verdict::Wrong, "directory", error.to_string()),
         Err(_) => check(Verdict::Unknown, "directory", "reading it did not end"),
     }
@@ -94,7 +96,9 @@ async fn relay(app: &App) -> Check {
 
 async fn audit(app: &App) -> Option<Check> {
     Some(match app.store.read(|tx| tx.verify_audit(1)).await {
-        Ok(Ok(verified)) => check(Verdict::Right, "audit log", format!("{} entries", verified.entries)),
+        Ok(Ok(verified)) => {
+            check(Verdict::Right, "audit log", format!("{} entries", verified.entries))
+        }
         Ok(Err(broken)) => {
             check(Verdict::Wrong, "audit log", format!("broken at {}: {}", broken.seq, broken.why))
         }

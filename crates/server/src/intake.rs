@@ -40,10 +40,8 @@ pub struct Hook<'a> {
 /// As [`HookRefused`] says.
 pub async fn webhook(app: &App, hook: Hook<'_>) -> Result<Observed, HookRefused> {
     let name = hook.vendor.clone();
-    let known = app
-        .store
-        .read(move |tx| Ok((tx.vendor(&name)?, tx.vendor_secrets(&name)?.webhook)))
-        .await;
+    let known =
+        app.store.read(move |tx| Ok((tx.vendor(&name)?, tx.vendor_secrets(&name)?.webhook))).await;
     let Ok((vendor, Some(sealed))) = known else {
         return Err(HookRefused::Unexpected);
     };
@@ -77,7 +75,8 @@ pub async fn reported_mail(app: &App, raw: &[u8], from: &str) -> Result<Observed
             Some((vendor.name.clone(), connector.mail_domains()))
         })
         .collect();
-    let fact = with_watch(app, &domains, |cx| watch::report::reported(raw, &|to| tagged(app, to), cx))?;
+    let fact =
+        with_watch(app, &domains, |cx| watch::report::reported(raw, &|to| tagged(app, to), cx))?;
     observe::observe(app, vec![fact], from.to_owned()).await
 }
 

@@ -106,7 +106,8 @@ fn kept(path: &Path, make: impl FnOnce() -> String) -> Result<Secret<String>> {
 
 fn read(path: &Path) -> Result<Secret<String>> {
     let shown = path.display();
-    let mode = fs::metadata(path).with_context(|| format!("reading `{shown}`"))?.permissions().mode();
+    let mode =
+        fs::metadata(path).with_context(|| format!("reading `{shown}`"))?.permissions().mode();
     ensure!(
         mode & 0o077 == 0,
         "`{shown}` can be read by others; close it with `chmod 600 {shown}`"

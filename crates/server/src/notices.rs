@@ -173,14 +173,19 @@ async fn carry(app: &App, id: NoticeId) -> Result<()> {
         rate_per_second: app.config.relay.rate_per_second,
         connections: app.config.relay.connections,
         retries: Retries {
-            waits_ms: app.config.relay.retry_seconds.iter().map(|seconds| seconds * 1_000).collect(),
+            waits_ms: app
+                .config
+                .relay
+                .retry_seconds
+                .iter()
+                .map(|seconds| seconds * 1_000)
+                .collect(),
             ..Retries::default()
         },
         ..Pace::default()
     };
     let scribe = Arc::new(scribe(app, id, &job.draft)?);
-    let courier =
-        Courier::new(relay(app)?, scribe, Arc::new(rows), pace, app.world.clone());
+    let courier = Courier::new(relay(app)?, scribe, Arc::new(rows), pace, app.world.clone());
     if !app.couriers.begin(id, &courier) {
         return Ok(());
     }
@@ -296,11 +301,7 @@ fn feed(
 }
 
 /// One person's copy of the notice.
-pub fn addressee(
-    draft: &Draft,
-    contact: &model::Contact,
-    exposed: model::FieldSet,
-) -> Addressee {
+pub fn addressee(draft: &Draft, contact: &model::Contact, exposed: model::FieldSet) -> Addressee {
     Addressee {
         name: contact.name.as_deref().map(str::to_owned),
         exposed,
@@ -337,7 +338,12 @@ async fn finish(app: &App, id: NoticeId) -> Result<()> {
 ///
 /// # Errors
 /// When it may not be sent, or the relay does not take it.
-pub async fn send_test(app: &App, id: NoticeId, to: Email, translation: notify::Translation) -> Result<()> {
+pub async fn send_test(
+    app: &App,
+    id: NoticeId,
+    to: Email,
+    translation: notify::Translation,
+) -> Result<()> {
     let notice = app.store.read(move |tx| tx.notice(id)).await?;
     let incident = respond::load(app, notice.incident).await?;
     let draft: Draft = notice.document.read()?;

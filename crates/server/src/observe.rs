@@ -6,7 +6,9 @@ use anyhow::Result;
 use connectors::routine::RoutineInput;
 use detect::{DETECTORS, Earlier};
 use incident::{Actor, Author, Command, Declare, Effect, Incident};
-use model::{Fact, FactBody, FactId, Finding, Reach, Secret, Switch, Timestamp, Vendor, VendorName, Window};
+use model::{
+    Fact, FactBody, FactId, Finding, Reach, Secret, Switch, Timestamp, Vendor, VendorName, Window,
+};
 use serde::Serialize;
 use serde_json::json;
 use store::{FactFilter, RecordedFinding, Tx};
@@ -47,7 +49,8 @@ pub async fn observe(app: &App, facts: Vec<Fact>, actor: String) -> Result<Obser
                 let policy = Policy { world: &world, declare_at, facts: &facts };
                 grown.extend(policy.follow(tx, &recorded, &actor)?);
             }
-            observed.declared = grown.iter().filter(|grown| grown.new).map(|g| g.incident.id).collect();
+            observed.declared =
+                grown.iter().filter(|grown| grown.new).map(|g| g.incident.id).collect();
             Ok((observed, grown))
         })
         .await?;
@@ -102,7 +105,12 @@ struct Grown {
 
 impl Policy<'_> {
     /// Adds a finding to the vendor's open incident, or declares one.
-    fn follow(&self, tx: &Tx<'_>, recorded: &RecordedFinding, actor: &str) -> Result<Option<Grown>> {
+    fn follow(
+        &self,
+        tx: &Tx<'_>,
+        recorded: &RecordedFinding,
+        actor: &str,
+    ) -> Result<Option<Grown>> {
         let finding = &recorded.row.finding;
         let Some(vendor) = &finding.vendor else {
             return Ok(None);
@@ -114,21 +122,27 @@ impl Policy<'_> {
             tx.link_finding(finding.id, open.id)?;
             let add = Command::AddFinding { finding: finding.clone() };
             let now = self.world.now();
-            let (incident, effects) = respond::apply(tx, open.id, vec![add], &Actor::system(), now)?;
+            let (incident, effects) =
+                respond::apply(tx, open.id, vec![add], &Actor::system(), now)?;
             return Ok(Some(Grown { incident, effects, new: false }));
         }
         if !self.declare_at.reaches(finding.grade) {
             return Ok(None);
         }
         let vendor = tx.vendor(vendor)?;
-        let (incident, effects) = declare(tx, self.world, &vendor, Start {
-            title: finding.title.clone(),
-            by: Author::System,
-            findings: vec![finding.clone()],
-            facts: self.facts,
-            window: Window::default(),
-            reach: Reach::default(),
-        })?;
+        let (incident, effects) = declare(
+            tx,
+            self.world,
+            &vendor,
+            Start {
+                title: finding.title.clone(),
+                by: Author::System,
+                findings: vec![finding.clone()],
+                facts: self.facts,
+                window: Window::default(),
+                reach: Reach::default(),
+            },
+        )?;
         let detail = json!({ "finding": finding.id, "grade": finding.grade, "from": actor });
         tx.audit("system", "incident.declared", &incident.id.to_string(), &detail)?;
         Ok(Some(Grown { incident, effects, new: true }))
@@ -176,11 +190,9 @@ pub fn declare(
         window: start.window,
         reach: start.reach,
         certain: None,
-        plan: incident::plan(
-            vendor,
-            &|action| offers(connector, action),
-            &|action| connector.guide(action),
-        ),
+        plan: incident::plan(vendor, &|action| offers(connector, action), &|action| {
+            connector.guide(action)
+        }),
         cut_with: Switch::Stop,
         findings: start.findings,
     };

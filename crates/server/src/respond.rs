@@ -122,7 +122,8 @@ fn in_the_same_change(
         match effect {
             Effect::Cut { switch } => {
                 let mut vendor = tx.vendor(&incident.vendor)?;
-                let detail = json!({ "from": vendor.switch, "to": switch, "incident": incident.id });
+                let detail =
+                    json!({ "from": vendor.switch, "to": switch, "incident": incident.id });
                 vendor.switch = *switch;
                 tx.update_vendor(&vendor)?;
                 tx.audit(&by.author.to_string(), "vendor.switched", vendor.name.as_str(), &detail)?;
@@ -136,7 +137,12 @@ fn in_the_same_change(
                 }
             }
             Effect::Alert { text } => {
-                tx.audit("system", "alert.raised", &incident.id.to_string(), &json!({ "text": text }))?;
+                tx.audit(
+                    "system",
+                    "alert.raised",
+                    &incident.id.to_string(),
+                    &json!({ "text": text }),
+                )?;
             }
             Effect::Execute { .. } | Effect::ComputeScope { .. } => {}
         }

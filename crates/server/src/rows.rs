@@ -80,7 +80,8 @@ pub async fn suppress(
                 let pending: HashSet<PersonKey> =
                     tx.pending_among(notice, &keys)?.iter().map(|row| row.person).collect();
                 let settled = chunk.iter().filter(|(person, _)| pending.contains(person));
-                let settled: Vec<_> = settled.map(|(person, why)| suppressed(*person, *why)).collect();
+                let settled: Vec<_> =
+                    settled.map(|(person, why)| suppressed(*person, *why)).collect();
                 tx.settle_deliveries(notice, &settled)
             })
             .await?;

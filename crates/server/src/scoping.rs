@@ -56,7 +56,8 @@ fn scope(
     proven: &Proven,
 ) -> Result<(ScopeAnswer, Vec<ScopeMember>)> {
     let upper = exposure(app, &vendor.name, &asked.upper)?;
-    let certain = asked.lower.as_ref().map(|lower| exposure(app, &vendor.name, lower)).transpose()?;
+    let certain =
+        asked.lower.as_ref().map(|lower| exposure(app, &vendor.name, lower)).transpose()?;
     let lower = lower(&upper, certain.as_ref(), proven);
     let homes = residences(app, &upper)?;
     let input = StatementInput {
@@ -230,10 +231,12 @@ pub fn counts<'a>(
         let country = home.and_then(|home| home.country.as_ref());
         let name = country.map_or("unknown", model::Country::as_str);
         *counts.by_country.entry(name.to_owned()).or_default() += 1;
-        if let (Some(country), Some(region)) = (country, home.and_then(|home| home.region.as_ref())) {
+        if let (Some(country), Some(region)) = (country, home.and_then(|home| home.region.as_ref()))
+        {
             *counts.by_region.entry(format!("{country}-{region}")).or_default() += 1;
         }
-        counts.first_at = Some(counts.first_at.map_or(exposed.first_at, |at| at.min(exposed.first_at)));
+        counts.first_at =
+            Some(counts.first_at.map_or(exposed.first_at, |at| at.min(exposed.first_at)));
         counts.last_at = counts.last_at.max(Some(exposed.last_at));
     }
     counts.by_combination =

@@ -33,7 +33,10 @@ impl Traffic {
     /// Vendor, workload, counts.
     pub fn all(&self) -> Vec<(String, String, Counts)> {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.iter().map(|((vendor, workload), c)| (vendor.clone(), workload.clone(), c.clone())).collect()
+        counts
+            .iter()
+            .map(|((vendor, workload), c)| (vendor.clone(), workload.clone(), c.clone()))
+            .collect()
     }
 }
 
@@ -49,7 +52,9 @@ impl Seen for Traffic {
         match seen.outcome {
             Left::Sent(_) => counts.sent += 1,
             Left::Unknown => counts.unknown += 1,
-            Left::NotSent => *counts.refused.entry(seen.code.unwrap_or("not-sent")).or_default() += 1,
+            Left::NotSent => {
+                *counts.refused.entry(seen.code.unwrap_or("not-sent")).or_default() += 1
+            }
         }
         if let Some(code) = seen.would_refuse {
             *counts.would_refuse.entry(code).or_default() += 1;

@@ -21,10 +21,8 @@ pub fn all() -> Result<Installed> {
 }
 
 fn target_dir() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"),
-        PathBuf::from,
-    )
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from)
 }
 
 /// Debian's programs, where this is Debian and we may install. A test that lacks one says so.
@@ -38,7 +36,10 @@ fn programs() {
         return;
     }
     if let Err(why) = apt_install(&missing) {
-        println!("could not install {}: {why:#}; the tests that need it say so", missing.join(", "));
+        println!(
+            "could not install {}: {why:#}; the tests that need it say so",
+            missing.join(", ")
+        );
     }
 }
 

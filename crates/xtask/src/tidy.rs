@@ -22,8 +22,16 @@ const WALLS: [(&str, &[&str]); 15] = [
     (
         "server",
         &[
-            "model", "connectors", "ledger", "gateway", "watch", "detect", "incident", "mail",
-            "notify", "store",
+            "model",
+            "connectors",
+            "ledger",
+            "gateway",
+            "watch",
+            "detect",
+            "incident",
+            "mail",
+            "notify",
+            "store",
         ],
     ),
     ("drill", &["model", "mail", "server"]),
@@ -43,7 +51,9 @@ fn rust_files() -> Vec<(PathBuf, String)> {
         for entry in std::fs::read_dir(&folder).expect("a folder") {
             let path = entry.expect("an entry").path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if path.is_dir() && !matches!(name, "target" | "node_modules" | "snapshots" | "fixtures") {
+            if path.is_dir()
+                && !matches!(name, "target" | "node_modules" | "snapshots" | "fixtures")
+            {
                 folders.push(path);
             } else if path.extension().is_some_and(|ending| ending == "rs") {
                 let text = std::fs::read_to_string(&path).expect("readable");
@@ -82,7 +92,8 @@ fn files_and_lines_stay_small() {
             large.push(format!("{}: {lines} lines", path.display()));
         }
         for (number, line) in text.lines().enumerate() {
-            if line.chars().count() > COLUMNS && !line.contains("http") && !line.contains('"') {
+            let is_text = line.contains("http") || line.contains('"') || line.ends_with('\\');
+            if line.chars().count() > COLUMNS && !is_text {
                 large.push(format!("{}:{}: over {COLUMNS} columns", path.display(), number + 1));
             }
         }
@@ -151,9 +162,10 @@ fn equal_names(folder: &str, ending: &str, skip: &[&str], document: &str) {
         let is_one = path.extension().is_some_and(|found| found == ending) && !skip.contains(&name);
         let heading = name.replace('_', "-");
         assert!(
-            !is_one || document.lines().any(|line| {
-                line.starts_with('#') && line.to_lowercase().replace('`', "").contains(&heading)
-            }),
+            !is_one
+                || document.lines().any(|line| {
+                    line.starts_with('#') && line.to_lowercase().replace('`', "").contains(&heading)
+                }),
             "`{name}` has no section in the documentation"
         );
     }
@@ -161,7 +173,8 @@ fn equal_names(folder: &str, ending: &str, skip: &[&str], document: &str) {
 
 #[test]
 fn connectors_detectors_and_scenarios_have_their_section() {
-    let shared = ["lib", "call", "connector", "export", "reference", "routine", "webhook", "json", "form"];
+    let shared =
+        ["lib", "call", "connector", "export", "reference", "routine", "webhook", "json", "form"];
     equal_names("crates/connectors/src", "rs", &shared, "docs/connectors.md");
     equal_names("crates/detect/src", "rs", &["lib"], "docs/detectors.md");
     equal_names("scenarios", "toml", &[], "docs/drills.md");

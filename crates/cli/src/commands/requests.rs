@@ -48,7 +48,8 @@ pub fn of(command: Command) -> Result<Call> {
 }
 
 fn text_in(file: &Path) -> Result<String> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("reading `{}`", file.display()))?;
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("reading `{}`", file.display()))?;
     Ok(text.trim().to_owned())
 }
 
@@ -241,7 +242,10 @@ fn incident(command: IncidentCommand) -> Result<Call> {
         C::Evidence { incident } => Call::get(at(&incident, "/evidence")),
         C::Bulletin { incident, title, text_file, number } => {
             let text = json!({ "language": "en", "title": title, "body": text_in(&text_file)? });
-            told(&incident, json!({ "command": "draft-bulletin", "bulletin": number, "texts": [text] }))
+            told(
+                &incident,
+                json!({ "command": "draft-bulletin", "bulletin": number, "texts": [text] }),
+            )
         }
         other => machine(other)?,
     })
@@ -252,10 +256,9 @@ fn machine(command: IncidentCommand) -> Result<Call> {
     use IncidentCommand as C;
     let now = || server::door::world().now();
     Ok(match command {
-        C::Assign { incident, role, operator } => told(
-            &incident,
-            json!({ "command": "assign-role", "role": role, "operator": operator }),
-        ),
+        C::Assign { incident, role, operator } => {
+            told(&incident, json!({ "command": "assign-role", "role": role, "operator": operator }))
+        }
         C::Note { incident, text, at } => told(
             &incident,
             json!({
@@ -291,7 +294,9 @@ fn machine(command: IncidentCommand) -> Result<Call> {
             &incident,
             json!({ "command": "approve-bulletin", "bulletin": number, "version": version }),
         ),
-        C::Lift { incident, why } => told(&incident, json!({ "command": "request-lift", "why": why })),
+        C::Lift { incident, why } => {
+            told(&incident, json!({ "command": "request-lift", "why": why }))
+        }
         C::ApproveLift { incident } => told(&incident, json!({ "command": "approve-lift" })),
         C::Close { incident, why } => told(&incident, json!({ "command": "close", "why": why })),
         C::Reopen { incident, why } => told(&incident, json!({ "command": "reopen", "why": why })),

@@ -49,7 +49,7 @@ pub async fn run(serve: &Serve, global: &Global) -> Result<ExitCode> {
 /// Logs to the error stream, `CORDON_LOG` chooses what (`info` without it), one line an event.
 fn log() {
     use tracing_subscriber::EnvFilter;
-    let filter =
-        EnvFilter::try_from_env("CORDON_LOG").unwrap_or_else(|_| EnvFilter::new("warn,server=info"));
+    let filter = EnvFilter::try_from_env("CORDON_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("warn,server=info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }

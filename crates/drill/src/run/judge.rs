@@ -17,9 +17,7 @@ use super::stage::Stage;
 use super::traffic::Workload;
 use crate::oracle::{self, Directory, Truth};
 use crate::people::People;
-use crate::scorecard::{
-    ClockCard, NotExposedCard, NoticesCard, ScopeCard, Scorecard, StepCard,
-};
+use crate::scorecard::{ClockCard, NotExposedCard, NoticesCard, ScopeCard, Scorecard, StepCard};
 
 /// Fills the scorecard.
 pub async fn judge(
@@ -96,9 +94,9 @@ fn scope(responded: &Responded) -> Result<ScopeCard> {
 fn steps(responded: &Responded) -> Result<Vec<StepCard>> {
     let empty = Vec::new();
     let plan = responded.incident["plan"].as_array().unwrap_or(&empty);
-    let taken = plan.iter().filter(|step| {
-        !matches!(step["state"]["is"].as_str(), Some("planned" | "skipped"))
-    });
+    let taken = plan
+        .iter()
+        .filter(|step| !matches!(step["state"]["is"].as_str(), Some("planned" | "skipped")));
     taken
         .map(|step| {
             let action: Action = serde_json::from_value(step["action"].clone())?;
@@ -212,14 +210,22 @@ async fn contained(card: &mut Scorecard, stage: &Stage) -> Result<()> {
         .call(Method::PUT, "/v3/marketing/contacts", live.purpose.as_str(), &body)
         .await?;
     let held = status == StatusCode::FORBIDDEN && vendor.sandbox.received().len() == before;
-    card.check("the gateway refuses what would leave, and nothing leaves", held, status.to_string());
+    card.check(
+        "the gateway refuses what would leave, and nothing leaves",
+        held,
+        status.to_string(),
+    );
 
     if expected.contains(&Action::DeleteApiKeys) {
         let refused = !vendor.sandbox.admits(&vendor.key);
         card.check("the vendor refuses the old key", refused, "tried at the vendor itself");
     }
     let waiting = vendor.sandbox.intruder().waiting();
-    card.check("nothing of the intruder waits to be sent", waiting == 0, format!("{waiting} waiting"));
+    card.check(
+        "nothing of the intruder waits to be sent",
+        waiting == 0,
+        format!("{waiting} waiting"),
+    );
     Ok(())
 }
 
@@ -227,17 +233,21 @@ async fn contained(card: &mut Scorecard, stage: &Stage) -> Result<()> {
 fn scoped(card: &mut Scorecard, stage: &Stage, truth: &Truth) {
     let (claimed, true_count) = (card.scope.persons_upper, truth.persons.len() as u64);
     let equal = claimed == Some(true_count);
-    card.check("as many persons as a pass over the vendor's own record", equal, format!(
-        "{} claimed, {true_count} true", claimed.unwrap_or_default()
-    ));
+    card.check(
+        "as many persons as a pass over the vendor's own record",
+        equal,
+        format!("{} claimed, {true_count} true", claimed.unwrap_or_default()),
+    );
     let fields = card.scope.by_field == truth.by_field;
     card.check("the same persons per field", fields, listed(truth.by_field.keys()));
     let countries = card.scope.by_country == truth.by_country;
     card.check("the same persons per country", countries, listed(truth.by_country.keys()));
     let bounded = card.scope.persons_lower.unwrap_or(0) <= true_count;
-    card.check("the lower bound is not above the truth", bounded, format!(
-        "{} for certain", card.scope.persons_lower.unwrap_or_default()
-    ));
+    card.check(
+        "the lower bound is not above the truth",
+        bounded,
+        format!("{} for certain", card.scope.persons_lower.unwrap_or_default()),
+    );
     let exposed = stage.scenario.expect.exposed;
     let only = card.scope.by_field.keys().copied().collect::<model::FieldSet>() == exposed;
     card.check("exactly the expected fields are exposed", only, exposed.to_string());
@@ -252,10 +262,14 @@ fn scoped(card: &mut Scorecard, stage: &Stage, truth: &Truth) {
         })
         .map(|expected| format!("{} as {}", expected.field, expected.grade))
         .collect();
-    card.check("what was not exposed has its grade", wrong.is_empty(), match wrong.is_empty() {
-        true => listed(card.scope.not_exposed.iter().map(|said| said.field)),
-        false => format!("not said: {}", wrong.join(", ")),
-    });
+    card.check(
+        "what was not exposed has its grade",
+        wrong.is_empty(),
+        match wrong.is_empty() {
+            true => listed(card.scope.not_exposed.iter().map(|said| said.field)),
+            false => format!("not said: {}", wrong.join(", ")),
+        },
+    );
     let mut expected = stage.scenario.expect.clocks.iter();
     let running = expected.all(|regime| card.clocks.iter().any(|clock| clock.regime == *regime));
     card.check("the expected clocks run", running, listed(stage.scenario.expect.clocks.iter()));
@@ -264,9 +278,11 @@ fn scoped(card: &mut Scorecard, stage: &Stage, truth: &Truth) {
 /// The notices against what the recipients' server really got.
 fn told(card: &mut Scorecard, stage: &Stage, responded: &Responded) {
     let notices = card.notices;
-    card.check("nobody is lost: the totals add up", notices.adds_up() && notices.pending == 0, format!(
-        "{} of {} delivered", notices.delivered, notices.audience
-    ));
+    card.check(
+        "nobody is lost: the totals add up",
+        notices.adds_up() && notices.pending == 0,
+        format!("{} of {} delivered", notices.delivered, notices.audience),
+    );
     let audience = Some(notices.audience) == card.scope.persons_upper;
     card.check("everybody in the scope is in the audience", audience, notices.audience.to_string());
     let Some(inbox) = &stage.inbox else {
@@ -275,14 +291,26 @@ fn told(card: &mut Scorecard, stage: &Stage, responded: &Responded) {
     };
     let tally = inbox.tally();
     let possible = responded.notice["totals"]["possible_duplicates"].as_u64().unwrap_or(0);
-    card.check("as many recipients got mail as are recorded", tally.recipients == notices.delivered,
-        format!("{} got it", tally.recipients));
-    card.check("nobody got a second copy that is not counted", tally.again <= possible,
-        format!("{} again, {possible} counted", tally.again));
-    card.check("every mail has a DKIM signature that holds", tally.unsigned == 0,
-        format!("{} of {} without", tally.unsigned, tally.mails));
-    card.check("every mail has its code", tally.without_code == 0,
-        format!("{} without", tally.without_code));
+    card.check(
+        "as many recipients got mail as are recorded",
+        tally.recipients == notices.delivered,
+        format!("{} got it", tally.recipients),
+    );
+    card.check(
+        "nobody got a second copy that is not counted",
+        tally.again <= possible,
+        format!("{} again, {possible} counted", tally.again),
+    );
+    card.check(
+        "every mail has a DKIM signature that holds",
+        tally.unsigned == 0,
+        format!("{} of {} without", tally.unsigned, tally.mails),
+    );
+    card.check(
+        "every mail has its code",
+        tally.without_code == 0,
+        format!("{} without", tally.without_code),
+    );
 }
 
 async fn published(card: &mut Scorecard, stage: &Stage) -> Result<()> {
@@ -321,7 +349,11 @@ fn in_time(card: &mut Scorecard, stage: &Stage) {
         ("detected in time", card.detected_after_s, expect.detected_seconds),
         ("contained in time", card.contained_after_s, expect.contained_seconds),
         ("scoped in time", card.scoped_after_s, expect.scoped_seconds),
-        ("the first person was told in time", card.first_notice_after_s, expect.first_notice_seconds),
+        (
+            "the first person was told in time",
+            card.first_notice_after_s,
+            expect.first_notice_seconds,
+        ),
     ];
     for (name, took, most) in limits {
         let ok = took.is_some_and(|took| took <= most as f64);

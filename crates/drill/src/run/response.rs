@@ -107,11 +107,10 @@ async fn by_hand(stage: &Stage, id: &str) -> Result<()> {
 async fn scope(stage: &Stage, id: &str) -> Result<(Window, Reach)> {
     let (set, start) = (&stage.scenario.response, stage.start);
     let setup = &stage.vendor(&set.vendor)?.setup;
-    let window = Window {
-        from: set.from.map(|at| at.after(start)),
-        to: set.to.map(|at| at.after(start)),
-    };
-    let lists = set.lists.as_ref().map(|names| names.iter().filter_map(|name| setup.list(name)).collect());
+    let window =
+        Window { from: set.from.map(|at| at.after(start)), to: set.to.map(|at| at.after(start)) };
+    let lists =
+        set.lists.as_ref().map(|names| names.iter().filter_map(|name| setup.list(name)).collect());
     let reach = Reach { lists, operations: None, fields: set.fields };
     let body = json!({ "window": window, "reach": reach, "reason": "what is established so far" });
     stage.program.client.post(&format!("/api/v1/incidents/{id}/scopes"), &body).await?;
@@ -133,7 +132,8 @@ async fn publish(stage: &Stage, id: &str) -> Result<()> {
          mail has no links and carries a code that you can check on this site.\n\nOur own systems are \
          not concerned. Passwords and payment data were never given to that company."
     );
-    let texts = json!([{ "language": "en", "title": "Security incident at a provider", "body": body }]);
+    let texts =
+        json!([{ "language": "en", "title": "Security incident at a provider", "body": body }]);
     let draft = json!({ "command": "draft-bulletin", "bulletin": null, "texts": texts });
     let path = format!("/api/v1/incidents/{id}/commands");
     stage.program.client.post(&path, &draft).await?;

@@ -1,7 +1,6 @@
 //! The audit log: list, verify.
 
-use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use model::{crypto, limits};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -9,6 +8,7 @@ use store::{AuditBroken, AuditVerified};
 
 use super::auth::Operator;
 use super::error::Answer;
+use super::extract::{Json, Query};
 use crate::app::App;
 
 /// Which page.

@@ -1,6 +1,5 @@
 //! Canaries: plant and list. Their addresses are never shown.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use model::{ListName, VendorName};
@@ -9,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::auth::Operator;
 use super::error::{Answer, ApiError};
+use super::extract::Json;
 use crate::app::App;
 use crate::canaries::plant;
 

@@ -1,8 +1,6 @@
 //! Facts and findings: record what operators learn, list what was seen and concluded.
 
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use model::{FactId, VendorName, limits};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -10,6 +8,7 @@ use store::FactFilter;
 
 use super::auth::Operator;
 use super::error::Answer;
+use super::extract::{Json, Query, Upload};
 use crate::app::App;
 use crate::intake;
 use crate::observe::Observed;
@@ -36,7 +35,7 @@ pub async fn record_vendor_notice(
 pub async fn upload_mail(
     by: Operator,
     State(app): State<App>,
-    body: Bytes,
+    Upload(body): Upload<{ limits::REPORTED_MAIL_BYTES }>,
 ) -> Answer<Json<Observed>> {
     let from = format!("operator/{}", by.name);
     let observed = intake::reported_mail(&app, &body, &from).await?;

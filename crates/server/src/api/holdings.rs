@@ -1,6 +1,5 @@
 //! Holdings of one person, and «who was exposed?» without an incident.
 
-use axum::Json;
 use axum::extract::State;
 use model::{Email, Identifier, Phone, Reach, VendorName, Window};
 use serde::Deserialize;
@@ -8,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::auth::Operator;
 use super::error::{Answer, ApiError};
+use super::extract::Json;
 use crate::app::App;
 use crate::scoping;
 
@@ -94,8 +94,9 @@ pub async fn show_scope(
     app.vendor(&ask.vendor).await?;
     let question = incident::Question { window: ask.window, reach: ask.reach };
     let work = app.clone();
-    let counts = tokio::task::spawn_blocking(move || scoping::upper_counts(&work, &ask.vendor, &question))
-        .await
-        .map_err(anyhow::Error::from)??;
+    let counts =
+        tokio::task::spawn_blocking(move || scoping::upper_counts(&work, &ask.vendor, &question))
+            .await
+            .map_err(anyhow::Error::from)??;
     Ok(Json(json!({ "bound": "upper", "counts": counts })))
 }

@@ -1,8 +1,6 @@
 //! Imports: what a vendor holds already, from its own export.
 
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use ledger::{Import, IntentRow};
 use model::{ListName, Timestamp, VendorName, limits};
 use serde::{Deserialize, Serialize};
@@ -10,6 +8,7 @@ use serde_json::json;
 
 use super::auth::Operator;
 use super::error::{Answer, ApiError};
+use super::extract::{Json, Path, Query, Upload};
 use crate::app::App;
 use crate::scoping;
 
@@ -41,7 +40,7 @@ pub async fn import_export(
     State(app): State<App>,
     Path(name): Path<VendorName>,
     Query(terms): Query<Terms>,
-    body: Bytes,
+    Upload(body): Upload<{ limits::UPLOAD_BYTES }>,
 ) -> Answer<Json<Imported>> {
     const EXAMPLES: usize = 10;
     let vendor = app.vendor(&name).await?;
@@ -80,7 +79,8 @@ pub async fn import_export(
         }
     }
     record(&app, &vendor, &terms, &mut batch, &mut imported).await?;
-    let detail = json!({ "rows": imported.rows, "unreadable": imported.unreadable, "as_of": terms.as_of });
+    let detail =
+        json!({ "rows": imported.rows, "unreadable": imported.unreadable, "as_of": terms.as_of });
     let complete = terms.complete && imported.unreadable == 0;
     app.store
         .write(move |tx| {

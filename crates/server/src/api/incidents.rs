@@ -1,7 +1,6 @@
 //! Incidents: list, show, declare, and give them commands.
 
-use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use incident::{Author, Command, Incident};
 use model::{IncidentId, Reach, VendorName, Window, limits};
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::auth::Operator;
 use super::error::Answer;
+use super::extract::{Json, Path};
 use crate::app::App;
 use crate::observe::{self, Start};
 use crate::respond;
@@ -56,15 +56,21 @@ pub async fn declare_incident(
                 return Err(store::Refused::Exists { what: "an open incident", name }.into());
             }
             let findings = tx.open_findings()?.into_iter().map(|row| row.finding);
-            let findings = findings.filter(|one| one.vendor.as_ref() == Some(&vendor.name)).collect();
-            let declared = observe::declare(tx, &world, &vendor, Start {
-                title: new.title,
-                by: Author::Operator(by.name.clone()),
-                findings,
-                facts: &[],
-                window: new.window,
-                reach: new.reach,
-            })?;
+            let findings =
+                findings.filter(|one| one.vendor.as_ref() == Some(&vendor.name)).collect();
+            let declared = observe::declare(
+                tx,
+                &world,
+                &vendor,
+                Start {
+                    title: new.title,
+                    by: Author::Operator(by.name.clone()),
+                    findings,
+                    facts: &[],
+                    window: new.window,
+                    reach: new.reach,
+                },
+            )?;
             by.audit(tx, &declared.0.id.to_string(), json!({ "vendor": vendor.name }))?;
             Ok(declared)
         })

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use incident::{Command, Incident};
@@ -15,6 +14,7 @@ use store::{Document, NoticeKind, NoticeState};
 
 use super::auth::Operator;
 use super::error::{Answer, ApiError};
+use super::extract::{Json, Path};
 use crate::app::App;
 use crate::notices::{self, Draft};
 use crate::respond;
@@ -46,9 +46,14 @@ pub async fn draft_notice(
 ) -> Answer<(StatusCode, Json<Value>)> {
     let incident = respond::load(&app, id).await?;
     let version = new.scope.or(incident.scope().map(|scope| scope.version));
-    let scope = incident.scopes.iter().find(|scope| Some(scope.version) == version).ok_or_else(|| {
-        ApiError::refused(StatusCode::CONFLICT, "scope-missing", "there is no scope to tell people of yet")
-    })?;
+    let scope =
+        incident.scopes.iter().find(|scope| Some(scope.version) == version).ok_or_else(|| {
+            ApiError::refused(
+                StatusCode::CONFLICT,
+                "scope-missing",
+                "there is no scope to tell people of yet",
+            )
+        })?;
     let vendor = app.vendor(&incident.vendor).await?;
     notices::check_relay(&app, &incident, &vendor.connector)?;
     let draft = Draft {
@@ -78,7 +83,11 @@ pub async fn draft_notice(
     let command = Command::NoticeDrafted { notice: notice.id, scope: Some(scope.version) };
     respond::command(&app, id, vec![command], actor, move |tx, _| {
         tx.insert_notice(&notice)?;
-        by.audit(tx, &notice.id.to_string(), json!({ "incident": id, "scope": notice.scope_version }))
+        by.audit(
+            tx,
+            &notice.id.to_string(),
+            json!({ "incident": id, "scope": notice.scope_version }),
+        )
     })
     .await?;
     Ok((StatusCode::CREATED, Json(json!({ "notice": shown }))))
@@ -209,7 +218,8 @@ pub async fn export_deliveries(
     let csv = app
         .store
         .read(move |tx| {
-            let mut csv = String::from("person,state,attempt,code,possible_duplicates,settled_at\n");
+            let mut csv =
+                String::from("person,state,attempt,code,possible_duplicates,settled_at\n");
             tx.visit_deliveries(id, |row| {
                 csv.push_str(&format!(
                     "{},{},{},{},{},{}\n",

@@ -1,6 +1,5 @@
 //! Operators: who may do what.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use model::{OperatorName, crypto};
@@ -9,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::auth::{Operator, Role};
 use super::error::Answer;
+use super::extract::Json;
 use crate::app::App;
 
 /// An operator to make.

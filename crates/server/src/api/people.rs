@@ -1,7 +1,6 @@
 //! People: index the directory, erase one person with two pairs of eyes.
 
-use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use model::{IdentifierHash, OperatorName, Timestamp, limits};
 use serde::{Deserialize, Serialize};
@@ -9,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::auth::Operator;
 use super::error::{Answer, ApiError};
+use super::extract::{Json, Path};
 use super::holdings::Who;
 use crate::app::App;
 
@@ -40,7 +40,8 @@ pub async fn index_people(by: Operator, State(app): State<App>) -> Answer<Json<V
             for row in contacts.by_ref().take(limits::IMPORT_ROWS_PER_RECORD) {
                 match row {
                     Ok(contact) => {
-                        batch.push(contact.identifiers().iter().map(|one| one.hash(&key)).collect());
+                        batch
+                            .push(contact.identifiers().iter().map(|one| one.hash(&key)).collect());
                     }
                     Err(error) => errors.push(error.to_string()),
                 }
@@ -64,7 +65,8 @@ pub async fn index_people(by: Operator, State(app): State<App>) -> Answer<Json<V
         indexed.merged += part.merged;
     }
     let shown = json!(indexed);
-    let detail = json!({ "rows": indexed.rows, "new": indexed.new, "unreadable": indexed.unreadable });
+    let detail =
+        json!({ "rows": indexed.rows, "new": indexed.new, "unreadable": indexed.unreadable });
     app.store.write(move |tx| by.audit(tx, "directory", detail)).await?;
     Ok(Json(shown))
 }
@@ -85,7 +87,11 @@ pub async fn request_erasure(
 ) -> Answer<(StatusCode, Json<Value>)> {
     let identifier = who.identifier()?.hash(app.ledger.identifier_key());
     if app.ledger.person(identifier).is_none() {
-        return Err(ApiError::refused(StatusCode::NOT_FOUND, "person-unknown", "nobody is known by this"));
+        return Err(ApiError::refused(
+            StatusCode::NOT_FOUND,
+            "person-unknown",
+            "nobody is known by this",
+        ));
     }
     let id = format!("ers_{}", model::crypto::to_hex(&app.world.bytes::<8>()));
     let erasure = Erasure { id, identifier, by: by.name.clone(), at: app.world.now() };

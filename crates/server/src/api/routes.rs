@@ -1,12 +1,11 @@
 //! Every route of the API in one place: method, path, operation, permission, audit verb.
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use model::limits;
 use serde::Serialize;
 
 use super::auth::{self, Gate, Permission};
+use super::extract;
 use crate::app::App;
 
 /// A route as documentation, tests and `GET /api/v1/routes` see it.
@@ -34,7 +33,8 @@ macro_rules! verb {
 }
 
 macro_rules! routes {
-    ($($method:ident $path:literal $module:ident::$operation:ident $permission:ident $($verb:literal)?;)*) => {
+    ($($method:ident $path:literal $module:ident::$operation:ident
+        $permission:ident $($verb:literal)?;)*) => {
         /// Every route, in the order of the documentation.
         pub static ROUTES: &[Route] = &[$(Route {
             method: stringify!($method),
@@ -44,7 +44,7 @@ macro_rules! routes {
             verb: verb!($($verb)?),
         }),*];
 
-        /// The router, each handler behind the check of its own gate.
+        /// The router, each handler behind the check of its own gate: no body is read before.
         pub fn router(app: &App) -> Router<App> {
             Router::new()
                 $(.route($path, {
@@ -52,8 +52,8 @@ macro_rules! routes {
                     axum::routing::$method(super::$module::$operation)
                         .layer(from_fn_with_state((app.clone(), gate), auth::check))
                 }))*
-                // A body is read only after the gate let its operator through.
-                .layer(DefaultBodyLimit::max(limits::UPLOAD_BYTES))
+                .method_not_allowed_fallback(extract::no_method)
+                .fallback(extract::no_route)
         }
     };
 }

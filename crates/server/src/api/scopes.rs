@@ -1,17 +1,16 @@
 //! Scopes: ask for a new version, match the vendor's data set, compare, export.
 
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use incident::{Command, Member};
-use model::{IncidentId, Reach, Window};
+use model::{IncidentId, Reach, Window, limits};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::auth::Operator;
 use super::error::{Answer, ApiError};
+use super::extract::{Json, Path, Upload};
 use crate::app::App;
 use crate::{dataset, respond};
 
@@ -59,7 +58,7 @@ pub async fn match_dataset(
     by: Operator,
     State(app): State<App>,
     Path(id): Path<IncidentId>,
-    body: Bytes,
+    Upload(body): Upload<{ limits::UPLOAD_BYTES }>,
 ) -> Answer<Json<dataset::Matched>> {
     let incident = respond::load(&app, id).await?;
     let matched = dataset::match_with(&app, &incident, body.to_vec()).await?;

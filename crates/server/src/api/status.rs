@@ -1,11 +1,11 @@
 //! What runs and how much it holds, and the doctor's look at a live set-up.
 
-use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
 
 use super::auth::Operator;
 use super::error::Answer;
+use super::extract::Json;
 use super::routes::ROUTES;
 use crate::app::App;
 use crate::doctor;

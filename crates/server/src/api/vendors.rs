@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use model::{
-    Action, Contract, Field, FieldAction, FieldSet, ListName, Mode, Secret, Switch, Vendor, VendorName,
+    Action, Contract, Field, FieldAction, FieldSet, ListName, Mode, Secret, Switch, Vendor,
+    VendorName,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::auth::Operator;
 use super::error::{Answer, ApiError};
+use super::extract::{Json, Path};
 use crate::app::{App, credential_label, webhook_label};
 use crate::scoping::complete_setting;
 
@@ -57,7 +58,8 @@ pub async fn add_vendor(
     Json(new): Json<NewVendor>,
 ) -> Answer<(StatusCode, Json<Vendor>)> {
     let connector = connectors::connector(&new.connector).ok_or_else(|| {
-        ApiError::not_found("connector", &new.connector).hint("`cordon vendor connectors` lists them")
+        ApiError::not_found("connector", &new.connector)
+            .hint("`cordon vendor connectors` lists them")
     })?;
     let name = match new.name {
         Some(name) => name,
@@ -82,7 +84,9 @@ pub async fn add_vendor(
         automatic: new.automatic.unwrap_or_else(|| AUTOMATIC.into()),
         created_at: app.world.now(),
     };
-    let sealed = credential.map(|credential| app.seal(&credential_label(&vendor.name), credential.expose().as_bytes()));
+    let sealed = credential.map(|credential| {
+        app.seal(&credential_label(&vendor.name), credential.expose().as_bytes())
+    });
     let kept = vendor.clone();
     app.store
         .write(move |tx| {
@@ -118,8 +122,16 @@ pub struct Change {
 
 impl Change {
     fn apply(self, vendor: &mut Vendor) {
-        let Self { endpoint, retention_days, lists, contract, mode, actions, impossible, automatic } =
-            self;
+        let Self {
+            endpoint,
+            retention_days,
+            lists,
+            contract,
+            mode,
+            actions,
+            impossible,
+            automatic,
+        } = self;
         vendor.endpoint = endpoint.or(vendor.endpoint.take());
         vendor.retention_days = retention_days.or(vendor.retention_days);
         vendor.lists = lists.unwrap_or_else(|| std::mem::take(&mut vendor.lists));

@@ -1,6 +1,5 @@
 //! Workloads: what each may give to whom, and the tokens that stand for it.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use model::{Grant, Mode, VendorName, Workload, WorkloadName};
@@ -9,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::auth::Operator;
 use super::error::Answer;
+use super::extract::Json;
 use crate::app::App;
 
 /// A workload to register.
