@@ -39,7 +39,7 @@ const CANARY: &str = "SELECT id, vendor, list, epoch, address_hash, address, cal
 impl Tx<'_> {
     /// Records a canary, before the call that plants it: mail to it is recognised from then on.
     /// Those of earlier epochs of the same vendor and list count as superseded by it. When they
-    /// were is never kept, but read from what is there: `superseded_at` of a new canary is not looked at.
+    /// were is not kept but read from what is there; `superseded_at` of a new one is not looked at.
     ///
     /// # Errors
     /// [`Refused::Exists`] when the address is taken; [`Refused::NotFound`] when there is no such
