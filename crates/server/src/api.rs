@@ -4,6 +4,7 @@ pub mod audit;
 pub mod auth;
 pub mod canaries;
 pub mod error;
+pub mod extract;
 pub mod facts;
 pub mod holdings;
 pub mod imports;
