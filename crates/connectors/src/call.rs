@@ -1,6 +1,6 @@
 //! A request as the gateway hands it in, and what a connector reads out of it.
 
-use model::{Field, FieldAction, FieldSet, Identifier, ListName};
+use model::{Field, FieldAction, FieldSet, Identifier, ListName, limits};
 
 /// A kind of call that a connector knows.
 #[derive(Debug, PartialEq, Eq)]
@@ -120,6 +120,15 @@ impl Changes<'_> {
         let missed = fields.iter().find(|field| disclosed.contains(**field) && !kept(field));
         missed.map_or(Ok(()), |field| Err(Unreadable::Needed(*field)))
     }
+}
+
+/// A key as it may be shown. One that is not a plain word may be personal data itself.
+pub(crate) fn shown(key: &str) -> &str {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    let word = key.len() <= limits::NAME_BYTES && key.bytes().all(plain);
+    // Seven digits in a row are more likely a number of somebody's than a name of something.
+    let number = key.bytes().filter(u8::is_ascii_digit).count() > 6;
+    if word && !number { key } else { "…" }
 }
 
 /// Why a request cannot be read; it does not leave in `enforce`.

@@ -1,5 +1,7 @@
 //! What a vendor says that it holds: its own export, row by row.
 
+pub(crate) mod table;
+
 use model::{FieldSet, Identifier, ListName};
 
 /// One contact of an export.

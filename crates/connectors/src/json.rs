@@ -1,6 +1,8 @@
 //! JSON read without doubt: what two readers could take differently is refused. Numbers stay the
 //! text they were, and keys keep their order. It does not know any vendor's shapes.
 
+pub(crate) mod shape;
+
 use std::fmt;
 
 use model::limits;

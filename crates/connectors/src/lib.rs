@@ -12,10 +12,6 @@ mod json;
 pub mod reference;
 pub mod routine;
 pub mod sendgrid;
-mod shape;
-mod steps;
-mod sweep;
-mod table;
 pub mod twilio;
 pub mod webhook;
 

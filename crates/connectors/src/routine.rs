@@ -3,6 +3,9 @@
 //! A routine never does I/O. Whoever runs it sends each [`ApiCall`] through the gateway's egress
 //! and gives the [`ApiReply`] to [`Routine::next`], until it says that it is done.
 
+pub(crate) mod steps;
+pub(crate) mod sweep;
+
 use model::{Action, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -3,6 +3,7 @@
 mod contacts;
 mod containment;
 mod export;
+mod guide;
 mod mail_send;
 mod webhook;
 
@@ -15,6 +16,7 @@ use serde_json::json;
 use crate::call::{Call, Operation, Outbound, OwnedOutbound, Unreadable};
 use crate::connector::{Connector, Minted, Presented, Refusal, RefusalBody, Unidentified};
 use crate::export::{Export, ExportError};
+use crate::routine::steps::by_hand;
 use crate::routine::{Guide, Routine, RoutineInput};
 use crate::webhook::{Event, Webhook, WebhookRefused};
 
@@ -112,7 +114,7 @@ impl Connector for SendGrid {
     }
 
     fn guide(&self, action: Action) -> Guide {
-        containment::guide(action)
+        by_hand(guide::GUIDES, action)
     }
 }
 

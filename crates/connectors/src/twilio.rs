@@ -3,6 +3,7 @@
 mod account;
 mod containment;
 mod export;
+mod guide;
 mod messages;
 mod webhook;
 
@@ -14,6 +15,7 @@ use self::account::{Account, from_basic, sid_in, to_basic};
 use crate::call::{Call, Operation, Outbound, OwnedOutbound, Unreadable};
 use crate::connector::{Connector, Minted, Presented, Refusal, RefusalBody, Unidentified};
 use crate::export::{Export, ExportError};
+use crate::routine::steps::by_hand;
 use crate::routine::{Guide, Routine, RoutineInput};
 use crate::webhook::{Event, Webhook, WebhookRefused};
 
@@ -118,6 +120,6 @@ impl Connector for Twilio {
     }
 
     fn guide(&self, action: Action) -> Guide {
-        containment::guide(action)
+        by_hand(guide::GUIDES, action)
     }
 }

@@ -5,8 +5,8 @@ use model::{Contact, Email, Field, FieldAction, FieldSet, Identifier, ListName, 
 use serde_json::{Map, Value, json};
 
 use crate::call::{Body, Call, Changes, Operation, OwnedOutbound, Party, Unreadable};
+use crate::json::shape::Shape;
 use crate::json::{self, Json};
-use crate::shape::Shape;
 
 pub(super) const PATH: &str = "/v3/marketing/contacts";
 

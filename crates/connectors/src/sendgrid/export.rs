@@ -5,8 +5,8 @@ use csv::StringRecord;
 use model::{Email, Field, FieldSet, Identifier, ListName};
 
 use super::contacts::{ATTRIBUTES, identifier};
+use crate::export::table::{Table, plain};
 use crate::export::{Export, ExportError, ExportRow};
-use crate::table::{Table, plain};
 
 /// Columns that say nothing of a person.
 const SILENT: [&str; 5] = ["createdat", "updatedat", "contactid", "id", "segmentids"];

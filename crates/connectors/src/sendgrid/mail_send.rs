@@ -1,11 +1,13 @@
 //! `POST /v3/mail/send`: who gets a message, and what it says of them. It does not read templates,
 //! which are at SendGrid, nor what is inside attachments.
 
+use std::collections::BTreeMap;
+
 use model::{Email, Field, FieldAction, FieldSet, Identifier, Phone, limits};
 
 use crate::call::{Body, Call, Changes, Operation, Party, Unreadable};
+use crate::json::shape::Shape;
 use crate::json::{self, Json};
-use crate::shape::Shape;
 
 pub(super) const OPERATION: Operation = Operation {
     name: "mail.send",
@@ -135,13 +137,14 @@ fn has_headers(json: &Json) -> bool {
 }
 
 fn merged_bytes(shared: Option<&Json>, own: &Json) -> usize {
-    let mut merged = shared.cloned().unwrap_or(Json::Object(Vec::new()));
-    if let Json::Object(entries) = own {
-        for (key, value) in entries {
-            merged.set(key, value.clone());
+    let mut merged = BTreeMap::new();
+    for holder in shared.into_iter().chain([own]) {
+        if let Json::Object(entries) = holder {
+            merged.extend(entries.iter().map(|(key, value)| (key, value)));
         }
     }
-    merged.to_bytes().len()
+    let entries = merged.into_iter().map(|(key, value)| (key.clone(), value.clone()));
+    Json::Object(entries.collect()).to_bytes().len()
 }
 
 fn change_names(message: &mut Json, changes: &Changes<'_>) {

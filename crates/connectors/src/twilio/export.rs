@@ -4,8 +4,8 @@ use csv::StringRecord;
 use model::{Field, FieldSet};
 
 use super::messages::phone;
+use crate::export::table::{Table, plain};
 use crate::export::{Export, ExportError, ExportRow};
-use crate::table::{Table, plain};
 
 /// Columns that the log is documented to have, beside those that are read.
 const SILENT: [&str; 20] = [

@@ -3,9 +3,8 @@
 
 use model::{Field, FieldAction, FieldSet, Identifier, Phone, limits};
 
-use crate::call::{Body, Call, Changes, Operation, Party, Unreadable};
+use crate::call::{Body, Call, Changes, Operation, Party, Unreadable, shown};
 use crate::form;
-use crate::shape::shown;
 
 pub(super) const OPERATION: Operation = Operation {
     name: "messages.create",

@@ -1,10 +1,10 @@
-//! Two steps that every vendor has: keep what is there, and prove that a key is refused. It does
-//! not change anything at a vendor.
+//! What the steps at every vendor share: keep what is there, prove that a key is refused, say what
+//! is done by hand. It does not change anything at a vendor.
 
 use model::Action;
 use serde_json::Value;
 
-use crate::routine::{ApiCall, ApiReply, CredentialUse, Next, Routine, StepOutcome};
+use crate::routine::{ApiCall, ApiReply, CredentialUse, Guide, Next, Routine, StepOutcome};
 
 /// A call without a body, with the credential that Cordon holds.
 pub(crate) fn call(method: &'static str, path: impl Into<String>, why: &str) -> ApiCall {
@@ -18,8 +18,8 @@ pub(crate) fn call(method: &'static str, path: impl Into<String>, why: &str) -> 
 }
 
 /// What a reply says, for the record.
-pub(crate) fn answered(reply: &ApiReply) -> String {
-    match reply.status {
+pub(crate) fn answered(status: u16) -> String {
+    match status {
         0 => "the vendor did not answer".to_owned(),
         status => format!("the vendor answered {status}"),
     }
@@ -55,7 +55,7 @@ impl Snapshot {
         if reply.is_success() {
             outcome.detail.push(format!("kept {name}"));
         } else {
-            outcome.detail.push(format!("{name} is not shown: {}", answered(reply)));
+            outcome.detail.push(format!("{name} is not shown: {}", answered(reply.status)));
         }
         if reply.status != 0 {
             outcome.evidence.push((format!("{name}.json"), without_secrets(reply)));
@@ -96,7 +96,8 @@ impl Routine for Snapshot {
         if let Some(reply) = reply
             && let Some((name, _)) = self.asked.checked_sub(1).and_then(|at| self.looks.get(at))
         {
-            self.keep(&name.to_string(), reply);
+            let name = *name;
+            self.keep(name, reply);
         }
         match self.looks.get(self.asked) {
             Some((name, path)) => {
@@ -136,11 +137,11 @@ impl Routine for Proof {
         };
         let refused = is_refused(reply);
         let detail = if refused {
-            format!("the old key is refused: {}", answered(reply))
+            format!("the old key is refused: {}", answered(reply.status))
         } else if reply.is_success() {
-            format!("the old key still works: {}", answered(reply))
+            format!("the old key still works: {}", answered(reply.status))
         } else {
-            format!("whether the old key is refused is not known: {}", answered(reply))
+            format!("whether the old key is refused is not known: {}", answered(reply.status))
         };
         Next::Done(StepOutcome {
             ok: refused,
@@ -149,6 +150,16 @@ impl Routine for Proof {
             evidence: vec![("old-key.json".to_owned(), reply.body.clone())],
         })
     }
+}
+
+/// A step by hand: what to do, in order, and what proves it.
+pub(crate) type ByHand = (Action, &'static [&'static str], &'static str);
+
+/// The guide of a step among a vendor's.
+pub(crate) fn by_hand(guides: &[ByHand], action: Action) -> Guide {
+    let found = guides.iter().find(|(named, ..)| *named == action);
+    let (_, steps, proof) = found.expect("a test holds that each step has a guide");
+    Guide { steps: steps.iter().map(|&step| step.to_owned()).collect(), proof: (*proof).to_owned() }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use model::limits;
 
-use crate::call::Unreadable;
+use crate::call::{Unreadable, shown};
 use crate::json::Json;
 
 /// What may stand in a place. `null` may stand everywhere and says nothing.
@@ -103,15 +103,6 @@ fn within<T>(at: &mut String, step: &str, look: impl FnOnce(&mut String) -> T) -
     let result = look(at);
     at.truncate(length);
     result
-}
-
-/// A key as it may be shown. One that is not a plain word may be personal data itself.
-pub(crate) fn shown(key: &str) -> &str {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    let word = key.len() <= limits::NAME_BYTES && key.bytes().all(plain);
-    // Seven digits in a row are more likely a number of somebody's than a name of something.
-    let number = key.bytes().filter(u8::is_ascii_digit).count() > 6;
-    if word && !number { key } else { "…" }
 }
 
 #[cfg(test)]

@@ -1,13 +1,16 @@
 //! A step that lists what is there, acts on each, and lists again until nothing is left. It does
 //! not know any vendor's paths: a [`Plan`] does.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use model::{Action, limits};
 use serde_json::Value;
 
+use crate::routine::steps::{answered, call, is_refused};
 use crate::routine::{ApiCall, ApiReply, Next, Routine, StepOutcome};
-use crate::steps::{answered, call, is_refused};
+
+/// The calls that act on one item, in the order in which they are tried.
+pub(crate) type CallsFor = dyn Fn(&Item) -> Vec<ApiCall> + Send;
 
 /// What to list and what to do with each.
 pub(crate) struct Plan {
@@ -22,7 +25,7 @@ pub(crate) struct Plan {
     /// Reads a page; `None` when it is not of the documented form.
     pub page: fn(&Value) -> Option<Page>,
     /// The calls that act on one; the next is tried when the one before is refused.
-    pub calls: Box<dyn Fn(&Item) -> Vec<ApiCall> + Send>,
+    pub calls: Box<CallsFor>,
     /// Whether what a later call acted on stays in the list, such as a key without rights.
     pub keeps_its_place: bool,
     /// The id of Cordon's own key, which goes last, and only when all others are gone.
@@ -57,11 +60,14 @@ pub(crate) struct Sweep {
     rounds: usize,
     pages: usize,
     listed: Vec<Item>,
+    /// Whether the list was read to its end.
+    whole: bool,
     tried: BTreeSet<String>,
     softened: BTreeSet<String>,
     queue: VecDeque<Turn>,
     succeeded: usize,
-    failed: usize,
+    /// How often the vendor refused, by status.
+    refused: BTreeMap<u16, usize>,
     detail: Vec<String>,
     evidence: Vec<(String, Vec<u8>)>,
 }
@@ -88,11 +94,12 @@ impl Sweep {
             rounds: 0,
             pages: 0,
             listed: Vec::new(),
+            whole: true,
             tried: BTreeSet::new(),
             softened: BTreeSet::new(),
             queue: VecDeque::new(),
             succeeded: 0,
-            failed: 0,
+            refused: BTreeMap::new(),
             detail: Vec::new(),
             evidence: Vec::new(),
         }
@@ -102,21 +109,20 @@ impl Sweep {
         self.phase = Phase::Listing;
         self.pages = 1;
         self.listed.clear();
+        self.whole = true;
         Next::Call(call("GET", self.plan.list.clone(), &format!("list {}", self.plan.what)))
     }
 
     fn read_page(&mut self, reply: &ApiReply) -> Next {
-        if self.own_is_gone() && is_refused(reply) {
-            self.detail.push(format!("the key that Cordon held is refused: {}", answered(reply)));
-            return self.finish(self.failed == 0, true);
+        if self.own_was_tried() && is_refused(reply) {
+            let answer = answered(reply.status);
+            self.detail.push(format!("the key that Cordon held is refused: {answer}"));
+            return self.finish(true, self.softened.is_empty());
         }
         let page = reply.json().filter(|_| reply.is_success());
         let Some(page) = page.as_ref().and_then(self.plan.page) else {
-            self.detail.push(format!(
-                "the list of {} could not be read: {}",
-                self.plan.what,
-                answered(reply)
-            ));
+            let (what, answer) = (self.plan.what, answered(reply.status));
+            self.detail.push(format!("the list of {what} could not be read: {answer}"));
             return self.finish(false, false);
         };
         self.listed.extend(page.items);
@@ -128,13 +134,13 @@ impl Sweep {
             }
             _ => {
                 self.detail.push(format!("the list of {} goes on unread", self.plan.what));
-                self.failed += 1;
+                self.whole = false;
                 self.act_on_listed()
             }
         }
     }
 
-    fn own_is_gone(&self) -> bool {
+    fn own_was_tried(&self) -> bool {
         self.plan.own.as_ref().is_some_and(|own| self.tried.contains(own))
     }
 
@@ -155,7 +161,7 @@ impl Sweep {
         let mut fresh: Vec<Item> =
             others.into_iter().filter(|item| !self.tried.contains(&item.id)).cloned().collect();
         let untried = fresh.len();
-        if fresh.is_empty() && left == 0 && self.failed == 0 && !self.own_is_gone() {
+        if fresh.is_empty() && left == 0 && self.whole && !self.own_was_tried() {
             fresh.extend(self.listed.iter().find(is_own).cloned());
         }
         if !fresh.is_empty() && (self.rounds <= limits::SWEEP_ROUNDS || untried == 0) {
@@ -181,18 +187,18 @@ impl Sweep {
         self.list()
     }
 
-    /// A thing that is not there any more is as good as acted on.
+    /// A thing that is not there any more is as good as acted on. What the vendor refuses is told;
+    /// the next look at the list says whether it is still there.
     fn settle(&mut self, reply: &ApiReply) -> Next {
         let accepted = reply.is_success() || reply.status == 404;
         if let Some(turn) = self.queue.pop_front_if(|turn| accepted || turn.calls.is_empty()) {
             if !accepted {
-                self.failed += 1;
-                self.detail.push(format!("one was not {}: {}", self.plan.done, answered(reply)));
-            } else {
-                self.succeeded += 1;
-                if turn.tries > 1 && self.plan.keeps_its_place {
-                    self.softened.insert(turn.id);
-                }
+                *self.refused.entry(reply.status).or_default() += 1;
+                return self.act();
+            }
+            self.succeeded += 1;
+            if turn.tries > 1 && self.plan.keeps_its_place {
+                self.softened.insert(turn.id);
             }
         }
         self.act()
@@ -201,28 +207,32 @@ impl Sweep {
     fn conclude(&mut self, left: usize) -> Next {
         let is_listed = |id: &String| self.listed.iter().any(|item| item.id == *id);
         let own_stays = self.plan.own.as_ref().is_some_and(is_listed);
-        let weak = self.softened.iter().filter(|id| is_listed(id)).count();
         if self.rounds > 1 {
             let left = left + usize::from(own_stays);
             self.detail.push(format!("a second look shows {left} {} left", self.plan.what));
         }
-        if weak > 0 {
-            self.detail.push(format!("{weak} {} are left without their rights", self.plan.what));
-        }
-        let unlisted = self.plan.own.is_some() && !self.own_is_gone() && !own_stays;
+        let unlisted = self.plan.own.is_some() && !self.own_was_tried() && !own_stays;
         if unlisted {
             self.detail.push("the key that Cordon holds works and is not in the list".to_owned());
-        } else if own_stays && !self.own_is_gone() {
+        } else if own_stays && !self.own_was_tried() {
             self.detail.push("the key that Cordon holds is kept, to try again with it".to_owned());
         }
-        let ok = self.failed == 0 && left == 0 && !unlisted;
-        self.finish(ok, ok && !own_stays && weak == 0)
+        let ok = self.whole && left == 0 && !unlisted && !own_stays;
+        self.finish(ok, ok && self.softened.is_empty())
     }
 
     fn finish(&mut self, ok: bool, shown: bool) -> Next {
         let found = self.tried.len();
         if found > 0 {
             self.detail.push(format!("{} of {found} were {}", self.succeeded, self.plan.done));
+        }
+        for (status, count) in &self.refused {
+            let (done, answer) = (self.plan.done, answered(*status));
+            self.detail.push(format!("{count} were not {done}: {answer}"));
+        }
+        let weak = self.softened.len();
+        if weak > 0 {
+            self.detail.push(format!("{weak} of them lost their rights and are still there"));
         }
         let blind = self.plan.blind.filter(|_| found == 0).is_some();
         let notes = self.plan.blind.into_iter().chain(self.plan.by_hand);
