@@ -485,6 +485,9 @@ pub enum NoticeCommand {
         /// Name the vendor
         #[arg(long)]
         name_vendor: bool,
+        /// The notice that this one corrects: it goes to those alone whose status changed
+        #[arg(long, value_name = "NOTICE")]
+        corrects: Option<String>,
     },
     /// Show its state and totals
     Show { notice: String },

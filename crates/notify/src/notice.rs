@@ -44,7 +44,7 @@ pub struct NoticeFacts {
 }
 
 /// What a corrected scope means for one person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum Change {
     /// Not told before, and exposed.

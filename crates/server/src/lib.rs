@@ -10,6 +10,7 @@ mod directory;
 pub mod door;
 
 mod app;
+mod audience;
 mod canaries;
 mod console;
 mod contain;

@@ -19,10 +19,11 @@ use notify::{
     Suppression, Templates,
 };
 use serde::{Deserialize, Serialize};
-use store::{DeliveryTotals, NewDelivery, NoticeState, ScopeMember};
+use store::{DeliveryTotals, NewDelivery, NoticeState};
 use tokio::sync::mpsc;
 
 use crate::app::App;
+use crate::audience::{self, Corrects, Told};
 use crate::config;
 use crate::respond;
 use crate::rows::{self, Rows};
@@ -34,6 +35,9 @@ pub struct Draft {
     pub facts: NoticeFacts,
     /// What was not exposed, best grade first.
     pub not_exposed: Vec<(Field, NotExposedGrade)>,
+    /// The notice that it corrects, if it is a correction.
+    #[serde(default)]
+    pub corrects: Option<Corrects>,
 }
 
 /// Couriers that are under way, by their notice.
@@ -210,7 +214,7 @@ async fn carry(app: &App, id: NoticeId) -> Result<()> {
 struct Job {
     incident: Incident,
     draft: Draft,
-    members: Vec<ScopeMember>,
+    audience: Vec<Told>,
 }
 
 /// Reads the notice and its audience; rows that were under way when the program stopped become
@@ -221,23 +225,14 @@ async fn open(app: &App, id: NoticeId) -> Result<Option<Job>> {
         return Ok(None);
     }
     let incident = respond::load(app, notice.incident).await?;
-    let (of, version) = (notice.incident, notice.scope_version);
-    let members = app
-        .store
-        .read(move |tx| {
-            let mut members = Vec::new();
-            tx.visit_scope(of, version, |member| {
-                members.push(member);
-                Ok(())
-            })?;
-            Ok(members)
-        })
-        .await?;
+    let draft: Draft = notice.document.read()?;
+    let (of, version, corrects) = (notice.incident, notice.scope_version, draft.corrects);
+    let audience = app.store.read(move |tx| audience::of(tx, of, version, corrects)).await?;
     if notice.state == NoticeState::Approved {
-        for chunk in members.chunks(model::limits::SCOPE_MEMBERS_PER_CHANGE) {
+        for chunk in audience.chunks(model::limits::SCOPE_MEMBERS_PER_CHANGE) {
             let rows: Vec<_> = chunk
                 .iter()
-                .map(|member| NewDelivery { person: member.person, language: None })
+                .map(|told| NewDelivery { person: told.person, language: None })
                 .collect();
             app.store.write(move |tx| tx.insert_deliveries(id, &rows)).await?;
         }
@@ -246,7 +241,7 @@ async fn open(app: &App, id: NoticeId) -> Result<Option<Job>> {
     } else {
         app.store.write(move |tx| tx.recover_handing(id)).await?;
     }
-    Ok(Some(Job { incident, draft: notice.document.read()?, members }))
+    Ok(Some(Job { incident, draft, audience }))
 }
 
 /// Reads the directory once and hands over a parcel for each person who is still to be told; those
@@ -258,7 +253,7 @@ fn feed(
     parcels: &mpsc::Sender<Parcel>,
 ) -> Result<Vec<(PersonKey, Suppression)>> {
     const CHUNK: usize = 256;
-    let persons: Vec<PersonKey> = job.members.iter().map(|member| member.person).collect();
+    let persons: Vec<PersonKey> = job.audience.iter().map(|told| told.person).collect();
     let contacts = app.directory.contacts()?.flatten();
     let key = app.ledger.identifier_key();
     let person_of = |contact: &model::Contact| {
@@ -281,8 +276,8 @@ fn feed(
             let Some(attempts) = pending.get(&reached.person) else {
                 continue;
             };
-            let fields = job.members[reached.index].fields;
-            let addressee = addressee(&job.draft, &reached.contact, fields);
+            let told = job.audience[reached.index];
+            let addressee = addressee(&job.draft, &reached.contact, told);
             let delivery = Delivery { attempts: *attempts, ..Delivery::pending(app.world.now()) };
             let parcel = Parcel {
                 id: DeliveryId::from_u128(reached.person.0),
@@ -301,7 +296,8 @@ fn feed(
 }
 
 /// One person's copy of the notice.
-pub fn addressee(draft: &Draft, contact: &model::Contact, exposed: model::FieldSet) -> Addressee {
+fn addressee(draft: &Draft, contact: &model::Contact, told: Told) -> Addressee {
+    let exposed = told.fields;
     Addressee {
         name: contact.name.as_deref().map(str::to_owned),
         exposed,
@@ -315,7 +311,7 @@ pub fn addressee(draft: &Draft, contact: &model::Contact, exposed: model::FieldS
         language: contact.language.clone(),
         residence: Residence { country: contact.country.clone(), region: contact.region.clone() },
         code: String::new(),
-        change: None,
+        change: told.change,
     }
 }
 

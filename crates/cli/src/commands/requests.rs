@@ -329,10 +329,10 @@ fn notice(command: NoticeCommand) -> Result<Call> {
     use NoticeCommand as C;
     let at = |notice: &str, rest: &str| format!("/api/v1/notices/{notice}{rest}");
     Ok(match command {
-        C::Draft { incident, what_happened, measures, scope, name_vendor } => {
+        C::Draft { incident, what_happened, measures, scope, name_vendor, corrects } => {
             let body = json!({
                 "what_happened": texts(what_happened)?, "measures": texts(measures)?,
-                "scope": scope, "name_vendor": name_vendor,
+                "scope": scope, "name_vendor": name_vendor, "corrects": corrects,
             });
             Call::post(format!("/api/v1/incidents/{incident}/notices"), body)
         }

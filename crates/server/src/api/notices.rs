@@ -1,13 +1,13 @@
 //! Notices: draft, look at, test, pause, go on, export.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use incident::{Command, Incident};
 use model::{Email, FieldSet, IncidentId, NoticeId};
-use notify::{NoticeFacts, Order, Templates, Translation};
+use notify::{Change, NoticeFacts, Order, Templates, Translation};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{Document, NoticeKind, NoticeState};
@@ -16,6 +16,7 @@ use super::auth::Operator;
 use super::error::{Answer, ApiError};
 use super::extract::{Json, Path};
 use crate::app::App;
+use crate::audience::{self, Corrects, Told};
 use crate::notices::{self, Draft};
 use crate::respond;
 
@@ -34,10 +35,12 @@ pub struct NewNotice {
     /// Whether the vendor is named.
     #[serde(default)]
     name_vendor: bool,
+    /// The notice that this one corrects: it then goes to those alone whose status changed.
+    corrects: Option<NoticeId>,
 }
 
-/// Drafts a notice for everybody in a version of the scope. It is written and linted for every kind
-/// of recipient that occurs; one problem anywhere refuses the draft.
+/// Drafts a notice. It is written and linted for every kind of recipient that occurs; one problem
+/// anywhere refuses the draft.
 pub async fn draft_notice(
     by: Operator,
     State(app): State<App>,
@@ -56,22 +59,26 @@ pub async fn draft_notice(
         })?;
     let vendor = app.vendor(&incident.vendor).await?;
     notices::check_relay(&app, &incident, &vendor.connector)?;
-    let draft = Draft {
-        facts: facts(&app, &incident, new),
-        not_exposed: scope.not_exposed.iter().map(|said| (said.field, said.grade)).collect(),
+    let corrects = match new.corrects {
+        Some(earlier) => Some(corrects(&app, &incident, earlier).await?),
+        None => None,
     };
-    let combinations: Vec<FieldSet> = scope
-        .upper
-        .by_combination
-        .keys()
-        .map(|fields| FieldSet::parse(fields))
-        .collect::<Result<_, _>>()
-        .map_err(anyhow::Error::from)?;
-    rehearse(&draft, &combinations)?;
+    let draft = Draft {
+        facts: facts(&app, &incident, new, corrects),
+        not_exposed: scope.not_exposed.iter().map(|said| (said.field, said.grade)).collect(),
+        corrects,
+    };
+    let version = scope.version;
+    let told = app.store.read(move |tx| audience::of(tx, id, version, corrects)).await?;
+    if told.is_empty() {
+        let message = "nobody is to be told anything by this notice";
+        return Err(ApiError::refused(StatusCode::CONFLICT, "audience-empty", message));
+    }
+    rehearse(&draft, &told)?;
     let notice = store::Notice {
         id: app.world.id(),
         incident: id,
-        kind: NoticeKind::Notice,
+        kind: if corrects.is_some() { NoticeKind::Correction } else { NoticeKind::Notice },
         scope_version: scope.version,
         state: NoticeState::Draft,
         author: by.name.clone(),
@@ -93,7 +100,25 @@ pub async fn draft_notice(
     Ok((StatusCode::CREATED, Json(json!({ "notice": shown }))))
 }
 
-fn facts(app: &App, incident: &Incident, new: NewNotice) -> NoticeFacts {
+/// The notice that people got, which a new one corrects.
+async fn corrects(app: &App, incident: &Incident, earlier: NoticeId) -> Answer<Corrects> {
+    let approved = incident.notices.iter().find(|notice| notice.notice == earlier);
+    let told_at = approved.and_then(|notice| match notice.state {
+        incident::NoticeState::Approved { at, .. } => Some(at),
+        incident::NoticeState::Ended { approved_at, .. } => Some(approved_at),
+        _ => None,
+    });
+    let told_at = told_at.ok_or_else(|| ApiError::not_found("notice that people got", &earlier))?;
+    let notice = app.store.read(move |tx| tx.notice(earlier)).await?;
+    Ok(Corrects { notice: earlier, version: notice.scope_version, told_at })
+}
+
+fn facts(
+    app: &App,
+    incident: &Incident,
+    new: NewNotice,
+    corrects: Option<Corrects>,
+) -> NoticeFacts {
     let company = &app.config.company;
     NoticeFacts {
         company: company.name.clone(),
@@ -106,15 +131,22 @@ fn facts(app: &App, incident: &Incident, new: NewNotice) -> NoticeFacts {
         contact: company.privacy_contact.clone(),
         authority: new.authority,
         bulletin_path: company.security_page.clone(),
-        corrects: None,
+        corrects: corrects.map(|corrects| corrects.told_at),
     }
 }
 
-/// Writes and lints the notice for every kind of recipient.
-fn rehearse(draft: &Draft, combinations: &[FieldSet]) -> Answer<()> {
-    let samples = notify::samples::samples(combinations, &draft.not_exposed, None);
-    notify::samples::rehearse(&Templates::shipped(), &draft.facts, &samples)
-        .map_err(anyhow::Error::from)?;
+/// Writes and lints the notice for every kind of recipient that occurs.
+fn rehearse(draft: &Draft, told: &[Told]) -> Answer<()> {
+    let mut kinds = HashMap::<Option<Change>, BTreeSet<FieldSet>>::new();
+    for one in told {
+        kinds.entry(one.change).or_default().insert(one.fields);
+    }
+    for (change, fields) in kinds {
+        let fields: Vec<_> = fields.into_iter().collect();
+        let samples = notify::samples::samples(&fields, &draft.not_exposed, change);
+        notify::samples::rehearse(&Templates::shipped(), &draft.facts, &samples)
+            .map_err(anyhow::Error::from)?;
+    }
     Ok(())
 }
 

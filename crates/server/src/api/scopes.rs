@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
-use incident::{Command, Member};
+use incident::Command;
 use model::{IncidentId, Reach, Window, limits};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use super::auth::Operator;
 use super::error::{Answer, ApiError};
 use super::extract::{Json, Path, Upload};
 use crate::app::App;
-use crate::{dataset, respond};
+use crate::{audience, dataset, respond};
 
 /// A window and a reach to ask with.
 #[derive(Deserialize)]
@@ -123,7 +123,8 @@ pub async fn diff_scopes(
     let diff = app
         .store
         .read(move |tx| {
-            let (old, new) = (members(tx, id, version)?, members(tx, id, other)?);
+            let old = audience::members(tx, id, version)?;
+            let new = audience::members(tx, id, other)?;
             Ok(incident::diff(&old, &new))
         })
         .await?;
@@ -134,14 +135,4 @@ pub async fn diff_scopes(
         "no_longer": diff.no_longer.len(),
         "fields_changed": diff.changed.len(),
     })))
-}
-
-/// The members of a version, sorted by person.
-pub fn members(tx: &store::Tx<'_>, id: IncidentId, version: u32) -> anyhow::Result<Vec<Member>> {
-    let mut members = Vec::new();
-    tx.visit_scope(id, version, |member| {
-        members.push(Member { person: member.person, fields: member.fields });
-        Ok(())
-    })?;
-    Ok(members)
 }
