@@ -1,1 +1,136 @@
-//! gateway
+//! The only way out: who calls, what it discloses, what may leave, on record before it does.
+//! **Invariant:** no incidents, no console, no SQL. Nothing leaves unrecorded, and no request is
+//! written to a vendor twice.
+//!
+//! [`carry`] is the whole story on one screen; each phase is a file of its name.
+
+mod address;
+mod admit;
+mod body;
+mod carry;
+mod cx;
+mod decide;
+mod dispatch;
+mod door;
+mod egress;
+mod framing;
+mod guard;
+mod own;
+mod read;
+mod record;
+mod refused;
+mod registry;
+mod reply;
+mod seen;
+mod settle;
+mod transform;
+mod wire;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use ledger::{Ledger, RefusedCall};
+use model::{Coded as _, World};
+use tokio::net::TcpListener;
+
+pub use admit::{OWN_WORKLOAD, PURPOSE};
+pub use cx::{GatewayKeys, Patience};
+pub use egress::{Egress, native_roots};
+pub use framing::Broken;
+pub use refused::Refused;
+pub use registry::{Registry, TokenEntry, VendorEntry, token_key};
+pub use reply::{CALL, CODE, OUTCOME};
+pub use seen::{Left, Micros, Seen, SeenCall};
+
+use admit::Arrival;
+use carry::carry;
+use cx::Cx;
+use reply::Reply;
+use seen::Account;
+
+/// The gateway. Cheap to clone.
+#[derive(Clone)]
+pub struct Gateway {
+    cx: Arc<Cx>,
+}
+
+impl Gateway {
+    /// A gateway without vendors; [`Gateway::replace`] gives it some.
+    pub fn new(
+        ledger: Ledger,
+        keys: GatewayKeys,
+        world: World,
+        egress: Egress,
+        seen: Arc<dyn Seen>,
+    ) -> Self {
+        Self::with_patience(ledger, keys, world, egress, seen, Patience::default())
+    }
+
+    /// As [`Gateway::new`], waiting for others as long as `patience` says.
+    pub fn with_patience(
+        ledger: Ledger,
+        keys: GatewayKeys,
+        world: World,
+        egress: Egress,
+        seen: Arc<dyn Seen>,
+        patience: Patience,
+    ) -> Self {
+        Self { cx: Arc::new(Cx::new(ledger, keys, world, egress, seen, patience)) }
+    }
+
+    /// Puts another registry in the place of the present one, at once and whole. When this returns,
+    /// no call begins to leave for a vendor that the new one cuts off.
+    pub fn replace(&self, registry: Registry) {
+        self.cx.registry.store(Arc::new(registry));
+    }
+
+    /// The present registry.
+    pub fn registry(&self) -> Arc<Registry> {
+        self.cx.registry.load_full()
+    }
+
+    /// Serves `/v/<vendor>/…` until `stop`, then waits for what is under way.
+    ///
+    /// # Errors
+    /// None at present; a listener that fails now and then is tried again.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()>,
+    ) -> anyhow::Result<()> {
+        door::serve(self, listener, stop).await
+    }
+
+    /// Carries one request and sees to it that it is on record and that [`Seen`] is told once.
+    async fn run(&self, arrival: Arrival) -> (Account, Result<Reply, Refused>) {
+        let cx = &self.cx;
+        let mut account = Account::open(&cx.world);
+        let result = carry(cx, &mut account, arrival).await;
+        if let Err(refused) = &result {
+            account.seen.code = Some(refused.code());
+            self.record_refusal(&mut account, refused).await;
+        }
+        account.close();
+        cx.seen.call(&account.seen);
+        (account, result)
+    }
+
+    /// Records a call that was refused before it had an intent.
+    async fn record_refusal(&self, account: &mut Account, refused: &Refused) {
+        let seen = &account.seen;
+        let Some(vendor) = seen.vendor.clone().filter(|_| !account.recorded) else {
+            return;
+        };
+        let refused = RefusedCall {
+            call: seen.call,
+            at: seen.at,
+            vendor,
+            workload: seen.workload.clone(),
+            operation: seen.operation.clone(),
+            code: refused.code().to_owned(),
+        };
+        if self.cx.ledger.refuse(refused).await.is_err() {
+            account.warn("refusal-not-recorded");
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! Authenticate and identify: who is calling which vendor, within which limits. Reads the body.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use connectors::{Connector, Operation, OwnedOutbound};
+use http::{HeaderMap, HeaderValue, Request, header};
+use hyper::body::Incoming;
+use model::{Field, Grant, Mode, OperationName, Purpose, VendorName, WorkloadName, limits};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::body::{Held, collect, unpack};
+use crate::cx::Cx;
+use crate::framing::Broken;
+use crate::guard::BROKEN;
+use crate::refused::Refused;
+use crate::registry::{Registry, VendorEntry, token_key};
+use crate::seen::Account;
+
+/// The name of Cordon's own workload, which plants canaries.
+pub const OWN_WORKLOAD: &str = "cordon";
+/// In which header a call states its purpose.
+pub const PURPOSE: &str = "x-cordon-purpose";
+
+/// A request as it comes in.
+pub(crate) enum Arrival {
+    /// Through the door.
+    Door(Request<Incoming>),
+    /// From Cordon itself.
+    Own { vendor: VendorName, purpose: Purpose, request: OwnedOutbound },
+}
+
+/// A request of a known caller, its body whole and unpacked.
+pub(crate) struct Admitted {
+    /// The registry as it was when the request came in.
+    registry: Arc<Registry>,
+    pub vendor: VendorName,
+    pub workload: WorkloadName,
+    /// What the workload may give to this vendor.
+    pub grant: Option<Grant>,
+    pub mode: Mode,
+    /// The purpose that the call states.
+    pub purpose: Option<Purpose>,
+    pub operation: Option<&'static Operation>,
+    pub method: http::Method,
+    pub path: String,
+    pub query: Option<String>,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// The body's place among all that are held.
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Admitted {
+    /// The vendor's entry.
+    pub fn entry(&self) -> &VendorEntry {
+        self.registry.vendors.get(&self.vendor).expect("admitted for a vendor of this registry")
+    }
+
+    /// A header's value as text.
+    pub fn header(&self, name: header::HeaderName) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// Lets a request in.
+pub(crate) async fn admit(
+    cx: &Cx,
+    account: &mut Account,
+    arrival: Arrival,
+) -> Result<Admitted, Refused> {
+    match arrival {
+        Arrival::Door(request) => admit_caller(cx, account, request).await,
+        Arrival::Own { vendor, purpose, request } => {
+            admit_own(cx, account, vendor, purpose, request)
+        }
+    }
+}
+
+async fn admit_caller(
+    cx: &Cx,
+    account: &mut Account,
+    request: Request<Incoming>,
+) -> Result<Admitted, Refused> {
+    let (parts, body) = request.into_parts();
+    let registry = cx.registry.load_full();
+    let (vendor, path) = split(parts.uri.path());
+    let entry = vendor.as_ref().and_then(|name| registry.vendors.get(name));
+    if let Some(entry) = entry {
+        know_vendor(account, entry);
+    }
+    if let Some(code) = parts.headers.get(BROKEN) {
+        return Err(Broken::from_code(code.as_bytes()).unwrap_or(Broken::Head).into());
+    }
+    let entry = entry.ok_or(Refused::VendorUnknown)?;
+    let workload = authenticate(cx, &registry, entry, &parts.headers, path)?;
+    account.seen.workload = Some(workload.clone());
+    let known = registry.workloads.get(&workload);
+    let mode = known.and_then(|workload| workload.mode).unwrap_or(entry.vendor.mode);
+    account.seen.mode = Some(mode);
+    let operation = identify(account, entry.connector, parts.method.as_str(), path);
+    registry.may_leave(&entry.vendor.name)?;
+    check_ready(entry)?;
+    let purpose = stated_purpose(&parts.headers)?;
+
+    let cap = operation.map_or(limits::REQUEST_BODY_BYTES, |operation| operation.body_bytes);
+    let packed = is_packed(&parts.headers)?;
+    let Held { bytes, place } = collect(cx, body, cap).await?;
+    account.body_read = true;
+    let Held { bytes, place } =
+        if packed { unpack(cx, &bytes, cap).await? } else { Held { bytes, place } };
+    Ok(Admitted {
+        vendor: entry.vendor.name.clone(),
+        grant: known.and_then(|workload| workload.grant(&entry.vendor.name)).cloned(),
+        workload,
+        mode,
+        purpose,
+        operation,
+        method: parts.method,
+        path: path.to_owned(),
+        query: parts.uri.query().map(str::to_owned),
+        headers: parts.headers,
+        body: bytes,
+        _place: place,
+        registry,
+    })
+}
+
+/// Cordon's own calls: its workload may give every field to every vendor, and is held to `enforce`.
+fn admit_own(
+    cx: &Cx,
+    account: &mut Account,
+    vendor: VendorName,
+    purpose: Purpose,
+    request: OwnedOutbound,
+) -> Result<Admitted, Refused> {
+    let registry = cx.registry.load_full();
+    let entry = registry.vendors.get(&vendor).ok_or(Refused::VendorUnknown)?;
+    know_vendor(account, entry);
+    let workload = WorkloadName::parse(OWN_WORKLOAD).expect("it is a workload's name");
+    account.seen.workload = Some(workload.clone());
+    account.seen.mode = Some(Mode::Enforce);
+    let (path, query) = match request.path.split_once('?') {
+        Some((path, query)) => (path.to_owned(), Some(query.to_owned())),
+        None => (request.path, None),
+    };
+    let operation = identify(account, entry.connector, request.method, &path);
+    registry.may_leave(&vendor)?;
+    check_ready(entry)?;
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(request.content_type));
+    headers.insert(header::USER_AGENT, HeaderValue::from_static("cordon"));
+    let grant = Grant {
+        vendor: vendor.clone(),
+        purposes: vec![purpose.clone()],
+        fields: Field::ALL.iter().copied().collect(),
+    };
+    Ok(Admitted {
+        grant: Some(grant),
+        workload,
+        mode: Mode::Enforce,
+        purpose: Some(purpose),
+        operation,
+        method: http::Method::from_bytes(request.method.as_bytes()).map_err(|_| Refused::Fault)?,
+        path,
+        query,
+        headers,
+        body: request.body.into(),
+        _place: None,
+        vendor,
+        registry,
+    })
+}
+
+/// `/v/<vendor>/<path>` into the vendor's name and the path below its base.
+fn split(path: &str) -> (Option<VendorName>, &str) {
+    let Some(rest) = path.strip_prefix("/v/") else {
+        return (None, path);
+    };
+    let (name, below) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    (VendorName::parse(name).ok(), if below.is_empty() { "/" } else { below })
+}
+
+fn know_vendor(account: &mut Account, entry: &VendorEntry) {
+    account.seen.vendor = Some(entry.vendor.name.clone());
+    account.connector = Some(entry.connector);
+}
+
+fn authenticate(
+    cx: &Cx,
+    registry: &Registry,
+    entry: &VendorEntry,
+    headers: &HeaderMap,
+    path: &str,
+) -> Result<WorkloadName, Refused> {
+    let mut given = headers.get_all(header::AUTHORIZATION).iter();
+    let authorization = given.next().and_then(|value| value.to_str().ok());
+    if given.next().is_some() {
+        return Err(Refused::TokenUnknown);
+    }
+    let presented =
+        entry.connector.presented(authorization, path).map_err(|_| Refused::TokenMissing)?;
+    let key = token_key(&cx.keys.token, &entry.vendor.name, &presented.token);
+    match registry.tokens.get(&key) {
+        Some(token) if token.vendor == entry.vendor.name => Ok(token.workload.clone()),
+        _ => Err(Refused::TokenUnknown),
+    }
+}
+
+fn identify(
+    account: &mut Account,
+    connector: &dyn Connector,
+    method: &str,
+    path: &str,
+) -> Option<&'static Operation> {
+    let operation = connector.operation(method, path);
+    account.seen.operation = operation.map(operation_name);
+    operation
+}
+
+/// An operation's name as a type.
+pub(crate) fn operation_name(operation: &'static Operation) -> OperationName {
+    OperationName::parse(operation.name).expect("connectors give their operations valid names")
+}
+
+fn check_ready(entry: &VendorEntry) -> Result<(), Refused> {
+    if entry.credential.is_some() { Ok(()) } else { Err(Refused::CredentialMissing) }
+}
+
+fn stated_purpose(headers: &HeaderMap) -> Result<Option<Purpose>, Refused> {
+    let mut given = headers.get_all(PURPOSE).iter();
+    let Some(value) = given.next() else {
+        return Ok(None);
+    };
+    let purpose = value.to_str().ok().and_then(|text| Purpose::parse(text).ok());
+    match (purpose, given.next()) {
+        (Some(purpose), None) => Ok(Some(purpose)),
+        _ => Err(Refused::PurposeMalformed),
+    }
+}
+
+/// Whether the body is gzip. Any other encoding is refused in every mode.
+fn is_packed(headers: &HeaderMap) -> Result<bool, Refused> {
+    let mut given = headers.get_all(header::CONTENT_ENCODING).iter();
+    let Some(value) = given.next() else {
+        return Ok(false);
+    };
+    let encoding = value.as_bytes().trim_ascii().to_ascii_lowercase();
+    match (encoding.as_slice(), given.next()) {
+        (b"identity", None) => Ok(false),
+        (b"gzip", None) => Ok(true),
+        _ => Err(Refused::EncodingUnknown),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_door_names_a_vendor_and_the_path_below_its_base() {
+        let check = |path| {
+            let (vendor, below) = split(path);
+            (vendor.map(|name| name.to_string()), below)
+        };
+        assert_eq!(check("/v/mail/v3/send"), (Some("mail".to_owned()), "/v3/send"));
+        assert_eq!(check("/v/mail"), (Some("mail".to_owned()), "/"));
+        assert_eq!(check("/v//v3/send").0, None);
+        assert_eq!(check("/w/mail/v3"), (None, "/w/mail/v3"));
+    }
+}

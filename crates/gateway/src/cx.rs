@@ -1,0 +1,97 @@
+//! What every phase is handed: the ledger, the keys, the registry, the way out.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use ledger::Ledger;
+use model::{MacKey, VendorName, World, limits};
+use tokio::sync::Semaphore;
+
+use crate::egress::Egress;
+use crate::registry::Registry;
+use crate::seen::Seen;
+
+/// The gateway's keys, each derived for its one use.
+#[derive(Debug, Clone)]
+pub struct GatewayKeys {
+    /// Under which tokens are looked up.
+    pub token: MacKey,
+    /// Under which references in messages are signed.
+    pub reference: MacKey,
+    /// Under which pseudonyms are made.
+    pub pseudonym: MacKey,
+}
+
+/// How long the gateway waits for others. The defaults are the limits in `model::limits`.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For a caller's head, and again for its body.
+    pub read: Duration,
+    /// For a connection to a vendor, TLS included.
+    pub connect: Duration,
+    /// For a vendor's reply, whole.
+    pub reply: Duration,
+    /// For a place among the calls to one vendor.
+    pub busy: Duration,
+    /// How long a connection to a vendor is kept without use.
+    pub idle: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            read: Duration::from_secs(limits::REQUEST_READ_SECONDS),
+            connect: Duration::from_secs(limits::VENDOR_CONNECT_SECONDS),
+            reply: Duration::from_secs(limits::VENDOR_REPLY_SECONDS),
+            busy: Duration::from_secs(limits::VENDOR_BUSY_SECONDS),
+            idle: Duration::from_secs(limits::VENDOR_POOL_IDLE_SECONDS),
+        }
+    }
+}
+
+pub(crate) struct Cx {
+    pub ledger: Ledger,
+    pub keys: GatewayKeys,
+    pub world: World,
+    pub egress: Egress,
+    pub seen: Arc<dyn Seen>,
+    pub registry: Arc<ArcSwap<Registry>>,
+    pub patience: Patience,
+    /// Bytes of bodies that may be held.
+    pub bodies: Arc<Semaphore>,
+    lanes: Mutex<HashMap<VendorName, Arc<Semaphore>>>,
+}
+
+impl Cx {
+    pub fn new(
+        ledger: Ledger,
+        keys: GatewayKeys,
+        world: World,
+        egress: Egress,
+        seen: Arc<dyn Seen>,
+        patience: Patience,
+    ) -> Self {
+        Self {
+            ledger,
+            keys,
+            world,
+            egress,
+            seen,
+            registry: Arc::default(),
+            patience,
+            bodies: Arc::new(Semaphore::new(limits::GATEWAY_BODIES_BYTES)),
+            lanes: Mutex::default(),
+        }
+    }
+
+    /// The places of calls to this vendor.
+    pub fn lane(&self, vendor: &VendorName) -> Arc<Semaphore> {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes
+            .entry(vendor.clone())
+            .or_insert_with(|| Arc::new(Semaphore::new(limits::VENDOR_CONCURRENCY)))
+            .clone()
+    }
+}

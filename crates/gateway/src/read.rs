@@ -1,0 +1,59 @@
+//! Parse: which operation a request is, whom it concerns and what it says of them.
+
+use connectors::{Call, Outbound, Unreadable};
+use http::header;
+use model::{Coded as _, FieldSet, Mode};
+
+use crate::admit::Admitted;
+use crate::refused::Refused;
+use crate::seen::Account;
+
+/// What could be read out of a request.
+pub(crate) enum Reading {
+    /// Everything.
+    Known(Call),
+    /// Nothing: it passes as it is in `observe` and `report`, and is recorded without people.
+    Unread,
+}
+
+impl Reading {
+    /// Every field that the call discloses of anybody.
+    pub fn fields(&self) -> FieldSet {
+        match self {
+            Self::Known(call) => {
+                call.parties.iter().fold(FieldSet::EMPTY, |all, party| all.union(party.fields))
+            }
+            Self::Unread => FieldSet::EMPTY,
+        }
+    }
+}
+
+/// Reads a request. What cannot be read without doubt is refused in `enforce`.
+pub(crate) fn read(account: &mut Account, request: &Admitted) -> Result<Reading, Refused> {
+    let outbound = Outbound {
+        method: request.method.as_str(),
+        path: &request.path,
+        query: request.query.as_deref(),
+        content_type: request.header(header::CONTENT_TYPE),
+        body: &request.body,
+    };
+    let read = match request.operation {
+        Some(_) => request.entry().connector.read(&outbound),
+        None => Err(Unreadable::UnknownOperation),
+    };
+    match read {
+        Ok(call) => {
+            account.seen.people = call.parties.len();
+            call.warnings.iter().for_each(|warning| account.warn(warning));
+            let reading = Reading::Known(call);
+            account.seen.fields = reading.fields();
+            Ok(reading)
+        }
+        Err(why) if request.mode == Mode::Enforce => Err(why.into()),
+        Err(why) => {
+            account.seen.would_refuse = Some(why.code());
+            account.warn("unreadable");
+            Ok(Reading::Unread)
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Every way in which a call does not get through, each with its code and HTTP status.
+
+use connectors::Unreadable;
+use model::{Blame, Coded, Field, limits};
+
+use crate::framing::Broken;
+
+/// Why a call was not carried, or what became of it at the vendor.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The request is not framed without doubt.
+    #[error("{0}")]
+    Broken(Broken),
+    /// The path does not name a registered vendor.
+    #[error("no such vendor is registered; paths start with `/v/<vendor>/`")]
+    VendorUnknown,
+    /// The request presents no token of the vendor's shape.
+    #[error("the request has no token of this vendor's shape")]
+    TokenMissing,
+    /// Nobody has this token, or it is for another vendor.
+    #[error("the token is not one that Cordon issued for this vendor")]
+    TokenUnknown,
+    /// `X-Cordon-Purpose` is not a purpose's name.
+    #[error("`X-Cordon-Purpose` is not a purpose's name")]
+    PurposeMalformed,
+    /// The body is over what the operation takes.
+    #[error("the body is over {0} bytes, the most that this operation takes")]
+    BodyTooLarge(usize),
+    /// The body did not arrive in time.
+    #[error("the body did not arrive in time")]
+    BodySlow,
+    /// The caller went away, or its chunks are broken.
+    #[error("the body ended before its end, or its chunks are not well-formed")]
+    BodyCut,
+    /// The `Content-Encoding` is not `gzip`.
+    #[error("the only `Content-Encoding` is `gzip`")]
+    EncodingUnknown,
+    /// The gzip body does not unpack.
+    #[error("the gzip body does not unpack")]
+    EncodingBroken,
+    /// The gzip body grows too much.
+    #[error("the gzip body grows to more than {} times its size", limits::DECOMPRESSION_RATIO)]
+    Inflates,
+    /// The gateway holds as many bodies as it may.
+    #[error("the gateway holds as many bodies as it may")]
+    Busy,
+    /// The kill switch says `hold`.
+    #[error("calls to this vendor are on hold; try again later")]
+    Held,
+    /// The kill switch says `stop`.
+    #[error("calls to this vendor are stopped")]
+    Stopped,
+    /// What it discloses cannot be read without doubt.
+    #[error("{0}")]
+    Unreadable(Unreadable),
+    /// The workload may give nothing to this vendor.
+    #[error("the workload may not call this vendor")]
+    VendorNotGranted,
+    /// The workload may not call this vendor for this purpose.
+    #[error("the workload may not call this vendor for this purpose")]
+    PurposeNotGranted,
+    /// The workload may not give this field to this vendor.
+    #[error("the workload may not give `{0}` to this vendor")]
+    FieldNotGranted(Field),
+    /// Nobody may give this field to this vendor.
+    #[error("`{0}` is not given to this vendor")]
+    FieldRefused(Field),
+    /// The record cannot be written, so nothing leaves.
+    #[error("the call cannot be recorded, so it does not leave")]
+    LedgerDown,
+    /// As many calls to this vendor are under way as may be.
+    #[error("{} calls to this vendor are under way, as many as may be", limits::VENDOR_CONCURRENCY)]
+    VendorBusy,
+    /// Cordon holds no credential for this vendor.
+    #[error("no credential for this vendor is registered")]
+    CredentialMissing,
+    /// The vendor's endpoint is no URL, or it is plain HTTP to a host that is not allowed.
+    #[error("the vendor's endpoint is not an `https` address, nor an allowed host")]
+    EndpointRefused,
+    /// The vendor's host has only addresses to which nothing is sent.
+    #[error("the vendor's host has no public address, and it is not an allowed host")]
+    AddressRefused,
+    /// No connection came about.
+    #[error("no connection to the vendor came about")]
+    VendorUnreachable,
+    /// The vendor's certificate is not valid for its host, or TLS failed otherwise.
+    #[error("no TLS connection to the vendor came about")]
+    VendorTls,
+    /// The connection ended before the reply did.
+    #[error("the connection to the vendor ended before its reply did")]
+    VendorLost,
+    /// The reply did not come in time.
+    #[error("the vendor did not reply in time")]
+    VendorSlow,
+    /// The reply is over its limit.
+    #[error("the vendor's reply is over {} bytes", limits::VENDOR_RESPONSE_BYTES)]
+    ReplyTooLarge,
+    /// The reply sends the caller elsewhere, where nothing would be recorded.
+    #[error("the vendor's reply sends the caller to another address")]
+    ReplyRedirects,
+    /// The reply is in an encoding that cannot be searched for the credential.
+    #[error("the vendor's reply is in an encoding that cannot be read")]
+    ReplyEncoding,
+    /// A defect in Cordon.
+    #[error("the gateway failed at this call")]
+    Fault,
+}
+
+impl Refused {
+    /// The HTTP status of the refusal.
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::Broken(broken) => broken.status(),
+            Self::PurposeMalformed | Self::BodyCut | Self::EncodingBroken | Self::Unreadable(_) => {
+                400
+            }
+            Self::TokenMissing | Self::TokenUnknown => 401,
+            Self::Stopped
+            | Self::VendorNotGranted
+            | Self::PurposeNotGranted
+            | Self::FieldNotGranted(_)
+            | Self::FieldRefused(_) => 403,
+            Self::VendorUnknown => 404,
+            Self::BodySlow => 408,
+            Self::BodyTooLarge(_) | Self::Inflates => 413,
+            Self::EncodingUnknown => 415,
+            Self::Held => 429,
+            Self::Fault => 500,
+            Self::EndpointRefused
+            | Self::AddressRefused
+            | Self::VendorUnreachable
+            | Self::VendorTls
+            | Self::VendorLost
+            | Self::ReplyTooLarge
+            | Self::ReplyRedirects
+            | Self::ReplyEncoding => 502,
+            Self::Busy | Self::LedgerDown | Self::VendorBusy | Self::CredentialMissing => 503,
+            Self::VendorSlow => 504,
+        }
+    }
+
+    /// After how many seconds the same call may get through, if waiting helps.
+    pub const fn retry_after_seconds(&self) -> Option<u64> {
+        match self {
+            Self::Held => Some(limits::HOLD_RETRY_SECONDS),
+            Self::Busy | Self::VendorBusy => Some(limits::VENDOR_BUSY_SECONDS),
+            _ => None,
+        }
+    }
+}
+
+impl Coded for Refused {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Broken(broken) => broken.code(),
+            Self::VendorUnknown => "vendor-unknown",
+            Self::TokenMissing => "token-missing",
+            Self::TokenUnknown => "token-unknown",
+            Self::PurposeMalformed => "purpose-malformed",
+            Self::BodyTooLarge(_) => "body-too-large",
+            Self::BodySlow => "too-slow",
+            Self::BodyCut => "body-cut",
+            Self::EncodingUnknown => "encoding-unknown",
+            Self::EncodingBroken => "encoding-broken",
+            Self::Inflates => "body-inflates",
+            Self::Busy => "gateway-busy",
+            Self::Held => "vendor-held",
+            Self::Stopped => "vendor-stopped",
+            Self::Unreadable(why) => why.code(),
+            Self::VendorNotGranted => "vendor-not-granted",
+            Self::PurposeNotGranted => "purpose-not-granted",
+            Self::FieldNotGranted(_) => "field-not-granted",
+            Self::FieldRefused(_) => "field-refused",
+            Self::LedgerDown => "ledger-down",
+            Self::VendorBusy => "vendor-busy",
+            Self::CredentialMissing => "credential-missing",
+            Self::EndpointRefused => "endpoint-refused",
+            Self::AddressRefused => "address-refused",
+            Self::VendorUnreachable => "vendor-unreachable",
+            Self::VendorTls => "vendor-tls",
+            Self::VendorLost => "vendor-lost",
+            Self::VendorSlow => "vendor-slow",
+            Self::ReplyTooLarge => "reply-too-large",
+            Self::ReplyRedirects => "reply-redirects",
+            Self::ReplyEncoding => "reply-encoding",
+            Self::Fault => "gateway-fault",
+        }
+    }
+
+    fn blame(&self) -> Blame {
+        match self {
+            Self::VendorUnreachable
+            | Self::VendorTls
+            | Self::VendorLost
+            | Self::VendorSlow
+            | Self::ReplyTooLarge
+            | Self::ReplyRedirects
+            | Self::ReplyEncoding => Blame::Vendor,
+            Self::Held
+            | Self::Stopped
+            | Self::Busy
+            | Self::LedgerDown
+            | Self::VendorBusy
+            | Self::CredentialMissing
+            | Self::EndpointRefused
+            | Self::AddressRefused
+            | Self::Fault => Blame::Ours,
+            _ => Blame::Caller,
+        }
+    }
+}
+
+impl From<Broken> for Refused {
+    fn from(broken: Broken) -> Self {
+        Self::Broken(broken)
+    }
+}
+
+impl From<Unreadable> for Refused {
+    fn from(why: Unreadable) -> Self {
+        Self::Unreadable(why)
+    }
+}

@@ -1,0 +1,73 @@
+//! Which vendors, workloads and tokens there are: one value, replaced whole.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use connectors::Connector;
+use model::{MacKey, Secret, Switch, Vendor, VendorName, Workload, WorkloadName};
+
+use crate::refused::Refused;
+
+/// All that the gateway knows of who may give what to whom.
+#[derive(Debug, Default)]
+pub struct Registry {
+    /// Vendors by name.
+    pub vendors: HashMap<VendorName, VendorEntry>,
+    /// Workloads by name.
+    pub workloads: HashMap<WorkloadName, Workload>,
+    /// Tokens by [`token_key`].
+    pub tokens: HashMap<[u8; 32], TokenEntry>,
+    /// The public base of Cordon's webhooks, for those who print it; calls carry the vendor's own
+    /// [`VendorEntry::callback_url`].
+    pub own_base_url: Option<String>,
+}
+
+/// A vendor with what is needed to speak to it.
+pub struct VendorEntry {
+    /// What is registered of it.
+    pub vendor: Vendor,
+    /// What speaks its API.
+    pub connector: &'static dyn Connector,
+    /// The credential that Cordon holds; without one nothing is sent.
+    pub credential: Option<Secret<String>>,
+    /// Where the vendor should report on messages, if it is told so in each call.
+    pub callback_url: Option<String>,
+}
+
+impl fmt::Debug for VendorEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VendorEntry")
+            .field("vendor", &self.vendor.name)
+            .field("connector", &self.connector.name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whose token it is, and with which vendor it works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenEntry {
+    /// The workload that it stands for.
+    pub workload: WorkloadName,
+    /// The one vendor that it is for.
+    pub vendor: VendorName,
+}
+
+/// Under which key a token is found: a keyed hash, so that the table is of no use to a thief.
+pub fn token_key(key: &MacKey, vendor: &VendorName, token: &Secret<String>) -> [u8; 32] {
+    key.mac(&[vendor.as_str().as_bytes(), token.expose().as_bytes()])
+}
+
+impl Registry {
+    /// Whether calls to this vendor may leave at this moment.
+    ///
+    /// # Errors
+    /// When its kill switch says `hold` or `stop`, or it is gone.
+    pub fn may_leave(&self, vendor: &VendorName) -> Result<(), Refused> {
+        match self.vendors.get(vendor).map(|entry| entry.vendor.switch) {
+            Some(Switch::Open) => Ok(()),
+            Some(Switch::Hold) => Err(Refused::Held),
+            Some(Switch::Stop) => Err(Refused::Stopped),
+            None => Err(Refused::VendorUnknown),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What is told of each request after it ended: counts and codes, no personal data.
+
+use std::time::Duration;
+
+use connectors::Connector;
+use model::{CallId, FieldSet, Mode, OperationName, Timestamp, VendorName, WorkloadName, World};
+use tokio::time::Instant;
+
+/// Who is told of each request, once, after it ended.
+pub trait Seen: Send + Sync {
+    /// A request ended. Called on the request's own task: hand it on, do not wait here.
+    fn call(&self, seen: &SeenCall);
+}
+
+/// Whether anything left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// The vendor replied with this status.
+    Sent(u16),
+    /// Not a byte of it was written to the vendor.
+    NotSent,
+    /// Some of it may have arrived.
+    Unknown,
+}
+
+impl Left {
+    /// As `X-Cordon-Outcome` tells the caller.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sent(_) => "sent",
+            Self::NotSent => "not-sent",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Where the time of a request went, in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Micros {
+    /// Everything but the two below, the arrival of the body included.
+    pub ours: u64,
+    /// Until the intent was durable.
+    pub record: u64,
+    /// Until the vendor's reply was whole.
+    pub vendor: u64,
+}
+
+/// One request, as far as it got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenCall {
+    /// Its id.
+    pub call: CallId,
+    /// When it began.
+    pub at: Timestamp,
+    /// To whom it was addressed.
+    pub vendor: Option<VendorName>,
+    /// Who made it.
+    pub workload: Option<WorkloadName>,
+    /// What kind of call it was.
+    pub operation: Option<OperationName>,
+    /// How many people it concerns; 0 also when nobody could be read out of it.
+    pub people: usize,
+    /// Which fields of them left, or would have left had it been carried.
+    pub fields: FieldSet,
+    /// How far the gateway went with it.
+    pub mode: Option<Mode>,
+    /// Whether it left.
+    pub outcome: Left,
+    /// Why it was refused or failed.
+    pub code: Option<&'static str>,
+    /// What `enforce` would have refused it for.
+    pub would_refuse: Option<&'static str>,
+    /// Stable codes of what deserves a look.
+    pub warnings: Vec<&'static str>,
+    /// Where the time went.
+    pub micros: Micros,
+}
+
+/// A request's account while it is under way.
+pub(crate) struct Account {
+    pub seen: SeenCall,
+    /// In whose words a refusal is put; known once the vendor is.
+    pub connector: Option<&'static dyn Connector>,
+    /// Whether the caller's body was read to its end.
+    pub body_read: bool,
+    /// Whether the ledger has an intent of this call.
+    pub recorded: bool,
+    began: Instant,
+}
+
+impl Account {
+    pub fn open(world: &World) -> Self {
+        let seen = SeenCall {
+            call: world.id(),
+            at: world.now(),
+            vendor: None,
+            workload: None,
+            operation: None,
+            people: 0,
+            fields: FieldSet::EMPTY,
+            mode: None,
+            outcome: Left::NotSent,
+            code: None,
+            would_refuse: None,
+            warnings: Vec::new(),
+            micros: Micros::default(),
+        };
+        Self { seen, connector: None, body_read: false, recorded: false, began: Instant::now() }
+    }
+
+    pub fn warn(&mut self, code: &'static str) {
+        if !self.seen.warnings.contains(&code) {
+            self.seen.warnings.push(code);
+        }
+    }
+
+    pub fn close(&mut self) {
+        let elsewhere = self.seen.micros.record + self.seen.micros.vendor;
+        self.seen.micros.ours = micros(self.began.elapsed()).saturating_sub(elsewhere);
+    }
+}
+
+/// Whole microseconds.
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

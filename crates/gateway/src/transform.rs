@@ -1,0 +1,159 @@
+//! Transform: the request as it is to leave, with its signed references in it.
+
+use bytes::Bytes;
+use connectors::{Changes, Reference};
+use http::{HeaderMap, HeaderName, header};
+use model::{Field, Identifier, MacKey, VendorName, crypto};
+
+use crate::admit::Admitted;
+use crate::cx::Cx;
+use crate::decide::Verdict;
+use crate::read::Reading;
+use crate::refused::Refused;
+use crate::seen::Account;
+
+/// A request ready to leave, but for the vendor's credential.
+pub(crate) struct Outgoing {
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// Headers that vendors document for calls; under `enforce` no others leave, since a header is no
+/// place that anybody reads for personal data.
+const DOCUMENTED: [HeaderName; 5] = [
+    header::ACCEPT,
+    header::ACCEPT_LANGUAGE,
+    header::CONTENT_TYPE,
+    header::USER_AGENT,
+    HeaderName::from_static("on-behalf-of"),
+];
+
+/// Headers that end here: those of one connection (RFC 9110 §7.6.1), those that we set ourselves,
+/// and those that speak of the company's own network.
+const ENDING_HERE: [HeaderName; 16] = [
+    header::ACCEPT_ENCODING,
+    header::AUTHORIZATION,
+    header::CONNECTION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::COOKIE,
+    header::EXPECT,
+    header::FORWARDED,
+    header::HOST,
+    header::PROXY_AUTHORIZATION,
+    header::REFERER,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::VIA,
+];
+
+/// Writes the request as the verdict wants it.
+pub(crate) fn transform(
+    cx: &Cx,
+    account: &mut Account,
+    request: &Admitted,
+    reading: &Reading,
+    verdict: &Verdict,
+) -> Result<Outgoing, Refused> {
+    let headers = headers(&request.headers, verdict.enforced);
+    let Reading::Known(call) = reading else {
+        return Ok(Outgoing { headers, body: request.body.clone() });
+    };
+    let entry = request.entry();
+    let reference = Reference { key: &cx.keys.reference, vendor: &request.vendor };
+    let id = account.seen.call;
+    let changes = Changes {
+        action: &|field| verdict.action(field),
+        pseudonym: &|field, value| pseudonym(&cx.keys.pseudonym, &request.vendor, field, value),
+        drop_unknown: verdict.enforced,
+        reference: &|recipients: &[&Identifier]| reference.sign(id, recipients),
+        callback_url: entry.callback_url.as_deref(),
+    };
+    match call.body.write(&changes) {
+        Ok(body) => Ok(Outgoing { headers, body: body.into() }),
+        Err(why) if verdict.enforced => Err(why.into()),
+        Err(_) => {
+            account.warn("not-rewritten");
+            Ok(Outgoing { headers, body: request.body.clone() })
+        }
+    }
+}
+
+/// A short name for a value that tells nothing of it: the same for one vendor, another elsewhere.
+fn pseudonym(key: &MacKey, vendor: &VendorName, field: Field, value: &str) -> String {
+    const BYTES: usize = 10;
+    let parts = [vendor.as_str(), field.name(), value].map(str::as_bytes);
+    format!("p-{}", crypto::to_hex(&key.mac(&parts)[..BYTES]))
+}
+
+fn headers(given: &HeaderMap, enforced: bool) -> HeaderMap {
+    let named = connection_options(given);
+    let leaves = |name: &HeaderName| {
+        if enforced {
+            return DOCUMENTED.contains(name);
+        }
+        let text = name.as_str();
+        !ENDING_HERE.contains(name)
+            && !["x-cordon-", "x-forwarded-", "proxy-", "keep-alive", "x-real-ip"]
+                .iter()
+                .any(|prefix| text.starts_with(prefix))
+            && !named.iter().any(|option| option == text)
+    };
+    let kept = given.iter().filter(|(name, _)| leaves(name));
+    HeaderMap::from_iter(kept.map(|(name, value)| (name.clone(), value.clone())))
+}
+
+/// Headers that `Connection` names as belonging to this connection alone.
+pub(crate) fn connection_options(headers: &HeaderMap) -> Vec<String> {
+    headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|option| option.trim().to_ascii_lowercase())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use model::RootKey;
+
+    use super::*;
+
+    #[test]
+    fn a_pseudonym_is_stable_for_one_vendor_and_another_elsewhere() {
+        let key = RootKey::new([3; 32]).mac_key("pseudonym");
+        let name = |text| VendorName::parse(text).expect(text);
+        let made = |vendor, value| pseudonym(&key, &name(vendor), Field::Name, value);
+        assert_eq!(made("sendgrid", "Ann"), made("sendgrid", "Ann"));
+        assert_ne!(made("sendgrid", "Ann"), made("twilio", "Ann"));
+        assert_ne!(made("sendgrid", "Ann"), made("sendgrid", "Bob"));
+        assert_eq!(made("sendgrid", "Ann").len(), 22);
+    }
+
+    #[test]
+    fn only_documented_headers_leave_under_enforce_and_none_of_the_connection_ever() {
+        let mut given = HeaderMap::new();
+        for (name, value) in [
+            ("content-type", "application/json"),
+            ("authorization", "Bearer SG.token"),
+            ("x-custom", "1"),
+            ("x-cordon-purpose", "receipts"),
+            ("x-forwarded-for", "10.0.0.1"),
+            ("cookie", "a=b"),
+            ("connection", "close, X-Hop"),
+            ("x-hop", "1"),
+            ("accept-encoding", "gzip"),
+        ] {
+            given.append(name, HeaderValue::from_static(value));
+        }
+        let names = |headers: HeaderMap| -> Vec<String> {
+            headers.keys().map(|name| name.as_str().to_owned()).collect()
+        };
+        assert_eq!(names(headers(&given, true)), ["content-type"]);
+        assert_eq!(names(headers(&given, false)), ["content-type", "x-custom"]);
+    }
+}

@@ -1,0 +1,117 @@
+//! Bodies and callers that go over a limit.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use gateway::Patience;
+use model::{Mode, limits};
+
+use crate::support::{FakeVendor, House, Setup};
+
+fn gzip(plain: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(plain).expect("a vector takes all");
+    encoder.finish().expect("a vector takes all")
+}
+
+#[tokio::test]
+async fn a_body_over_the_operations_cap_is_refused_by_its_length_alone() {
+    let vendor = FakeVendor::accepting().await;
+    let house = House::with(Setup::sendgrid(&vendor)).await;
+    let over = format!("Content-Length: {}\r\n", limits::REQUEST_BODY_BYTES + 1);
+    let answer = house.exchange(&house.mail().body("").framed(&over)).await;
+    assert_eq!(answer.said(), (413, "not-sent", Some("body-too-large")));
+    assert_eq!(answer.header("connection"), Some("close"), "the body is not read");
+}
+
+#[tokio::test]
+async fn a_chunked_body_over_the_cap_is_refused_on_its_way() {
+    let vendor = FakeVendor::accepting().await;
+    let house = House::with(Setup::sendgrid(&vendor)).await;
+    let contacts = house.mail().path("/v/sendgrid/v3/marketing/contacts");
+    let put = String::from_utf8(contacts.body("").framed("Transfer-Encoding: chunked\r\n"));
+    let head = put.expect("text").replacen("POST", "PUT", 1);
+    let mut caller = house.call().await;
+    caller.write(head.as_bytes()).await;
+    let chunk = [b"10000\r\n".as_slice(), &[b' '; 0x10000], b"\r\n"].concat();
+    for _ in 0..=limits::CONTACTS_BODY_BYTES / 0x10000 {
+        caller.write(&chunk).await;
+    }
+    assert_eq!(caller.answer().await.said(), (413, "not-sent", Some("body-too-large")));
+}
+
+#[tokio::test]
+async fn a_gzip_body_is_read_and_leaves_plain() {
+    let vendor = FakeVendor::accepting().await;
+    let house = House::with(Setup::sendgrid(&vendor)).await;
+    let plain = house.mail().bytes();
+    let at = plain.windows(4).position(|four| four == b"\r\n\r\n").expect("a body") + 4;
+    let mail = house.mail().body(gzip(&plain[at..])).header("Content-Encoding", "gzip");
+    assert_eq!(house.send(mail).await.said(), (202, "sent", None));
+    let got = vendor.only();
+    assert!(got.header("content-encoding").is_empty());
+    assert_eq!(got.json()["personalizations"][0]["to"][0]["email"], "ann@example.com");
+    assert_eq!(house.disclosures().len(), 1);
+}
+
+#[tokio::test]
+async fn a_bomb_a_broken_gzip_and_any_other_encoding_are_refused_in_every_mode() {
+    for mode in [Mode::Observe, Mode::Report, Mode::Enforce] {
+        let vendor = FakeVendor::accepting().await;
+        let house = House::with(Setup { mode, ..Setup::sendgrid(&vendor) }).await;
+        let mail = house.mail();
+        let bomb = mail.clone().body(gzip(&vec![b' '; 4 * 1024 * 1024]));
+        let answer = house.send(bomb.header("Content-Encoding", "gzip")).await;
+        assert_eq!(answer.said(), (413, "not-sent", Some("body-inflates")));
+        let answer = house.send(mail.clone().header("Content-Encoding", "gzip")).await;
+        assert_eq!(answer.said(), (400, "not-sent", Some("encoding-broken")));
+        for encoding in ["br", "deflate", "gzip, gzip", "zstd"] {
+            let answer = house.send(mail.clone().header("Content-Encoding", encoding)).await;
+            assert_eq!(answer.said(), (415, "not-sent", Some("encoding-unknown")), "{encoding}");
+        }
+        assert!(vendor.got().is_empty());
+    }
+}
+
+fn hasty() -> Patience {
+    Patience { read: Duration::from_millis(150), ..Patience::default() }
+}
+
+#[tokio::test]
+async fn a_caller_that_does_not_finish_its_head_or_body_is_told_so() {
+    let vendor = FakeVendor::accepting().await;
+    let house = House::start(vec![Setup::sendgrid(&vendor)], hasty()).await;
+    let whole = house.mail().bytes();
+    let body_at = whole.windows(4).position(|four| four == b"\r\n\r\n").expect("a body") + 4;
+    for cut in [20, body_at - 2, body_at, whole.len() - 1] {
+        let mut caller = house.call().await;
+        caller.write(&whole[..cut]).await;
+        assert_eq!(caller.answer().await.said(), (408, "not-sent", Some("too-slow")), "{cut}");
+        assert!(caller.is_closed().await);
+    }
+    assert!(vendor.got().is_empty());
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_is_closed_without_a_word() {
+    let vendor = FakeVendor::accepting().await;
+    let house = House::start(vec![Setup::sendgrid(&vendor)], hasty()).await;
+    let mut caller = house.call().await;
+    assert!(caller.is_closed().await);
+    assert!(house.seen.all().is_empty(), "it was no request");
+}
+
+#[tokio::test]
+async fn a_body_that_ends_early_discloses_nothing() {
+    let vendor = FakeVendor::accepting().await;
+    let house = House::with(Setup::sendgrid(&vendor)).await;
+    let whole = house.mail().bytes();
+    let mut caller = house.call().await;
+    caller.write(&whole[..whole.len() - 1]).await;
+    drop(caller);
+    house.seen.ended(1).await;
+    assert_eq!(house.seen.only().code, Some("body-cut"));
+    assert!(vendor.got().is_empty() && house.disclosures().is_empty());
+}

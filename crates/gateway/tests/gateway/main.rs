@@ -1,0 +1,13 @@
+//! The gateway from outside: real sockets, the real ledger, the real connectors.
+
+mod connectors_wrapped;
+mod egress;
+mod framing;
+mod limits;
+mod own;
+mod policy;
+mod record;
+mod stop;
+mod support;
+mod switch;
+mod vendor;

@@ -1,0 +1,127 @@
+//! Nothing leaves unrecorded, and nothing is recorded twice.
+
+use ledger::Settled;
+use model::{FieldSet, Switch};
+use serde_json::json;
+use tokio::sync::watch;
+
+use crate::support::{Act, FakeVendor, House, Setup, accepted, soon};
+
+#[tokio::test]
+async fn a_call_is_recorded_once_for_each_person_with_what_the_vendor_keeps() {
+    let vendor = FakeVendor::accepting().await;
+    let house = House::with(Setup::sendgrid(&vendor)).await;
+    let mail = house.mail().json(|body| {
+        body["personalizations"][0]["cc"] = json!([{ "email": "bob@example.com" }]);
+    });
+    let answer = house.send(mail).await;
+    assert_eq!(answer.said(), (202, "sent", None));
+    let mut rows = house.disclosures();
+    rows.sort_by_key(|row| row.fields.bits());
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[0].fields, FieldSet::parse("email,content").expect("fields"));
+    assert_eq!(rows[1].fields, FieldSet::parse("email,name,content").expect("fields"));
+    for row in &rows {
+        assert_eq!(Some(row.call.to_string().as_str()), answer.header("x-cordon-call"));
+        assert_eq!((row.vendor.as_str(), row.operation.as_str()), ("sendgrid", "mail.send"));
+        assert_eq!(row.held_until, row.at.plus_seconds(30 * 24 * 60 * 60));
+        assert_eq!(row.settled, Settled::Sent);
+    }
+    assert_ne!(rows[0].person, rows[1].person);
+    assert_eq!(house.ledger.status().calls, 1);
+}
+
+#[tokio::test]
+async fn the_record_is_durable_before_the_vendor_hears_of_it() {
+    let (tell, told) = watch::channel(false);
+    let vendor = FakeVendor::start(move |_| Act::Wait(told.clone(), accepted())).await;
+    let house = House::with(Setup::sendgrid(&vendor)).await;
+    let mut caller = house.call().await;
+    caller.write(&house.mail().bytes()).await;
+    vendor.hears().await;
+    let rows = house.disclosures();
+    assert_eq!((rows.len(), rows[0].settled), (1, Settled::Open));
+    tell.send_replace(true);
+    assert_eq!(caller.answer().await.said(), (202, "sent", None));
+    assert_eq!(house.disclosures()[0].settled, Settled::Sent);
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_does_not_keep_a_call_from_being_settled() {
+    let (tell, told) = watch::channel(false);
+    let vendor = FakeVendor::start(move |_| Act::Wait(told.clone(), accepted())).await;
+    let house = House::with(Setup::sendgrid(&vendor)).await;
+    let mut caller = house.call().await;
+    caller.write(&house.mail().bytes()).await;
+    vendor.hears().await;
+    drop(caller);
+    tell.send_replace(true);
+    house.seen.ended(1).await;
+    assert_eq!(house.disclosures()[0].settled, Settled::Sent);
+    assert_eq!(house.ledger.status().unsettled, 0);
+}
+
+/// Takes the folder of the write-ahead record away, then asks for a new segment in it.
+async fn break_ledger(house: &House) {
+    let wal = house.ledger_dir.path().join("wal");
+    std::fs::remove_dir_all(wal).expect("the folder is there");
+    assert!(house.ledger.seal().await.is_err());
+    soon("the end of the ledger", async {
+        while !house.ledger.status().down {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn when_the_record_cannot_be_written_nothing_leaves() {
+    let vendor = FakeVendor::accepting().await;
+    let mut house = House::with(Setup::sendgrid(&vendor)).await;
+    assert_eq!(house.send(house.mail()).await.said(), (202, "sent", None));
+    break_ledger(&house).await;
+    let answer = house.send(house.mail()).await;
+    assert_eq!(answer.said(), (503, "not-sent", Some("ledger-down")));
+    assert_eq!(answer.json()["errors"][0]["help"], "ledger-down");
+    assert_eq!(vendor.got().len(), 1);
+
+    // What is refused anyway is still refused, and says that it could not be recorded.
+    house.switch(Switch::Stop);
+    assert_eq!(house.send(house.mail()).await.code(), Some("vendor-stopped"));
+    let seen = house.seen.all().split_off(1);
+    assert!(seen.iter().all(|seen| seen.warnings.contains(&"refusal-not-recorded")));
+}
+
+#[tokio::test]
+async fn when_the_outcome_cannot_be_recorded_the_caller_learns_it_and_it_counts_as_disclosed() {
+    let (tell, told) = watch::channel(false);
+    let vendor = FakeVendor::start(move |_| Act::Wait(told.clone(), accepted())).await;
+    let house = House::with(Setup::sendgrid(&vendor)).await;
+    let mut caller = house.call().await;
+    caller.write(&house.mail().bytes()).await;
+    vendor.hears().await;
+    break_ledger(&house).await;
+    tell.send_replace(true);
+    assert_eq!(caller.answer().await.said(), (202, "sent", None));
+    assert!(house.seen.only().warnings.contains(&"not-settled"));
+    let counts = house.disclosures();
+    assert_eq!((counts.len(), counts[0].settled), (1, Settled::Open));
+}
+
+#[tokio::test]
+async fn refusals_are_recorded_as_such() {
+    let vendor = FakeVendor::accepting().await;
+    let house = House::with(Setup::sendgrid(&vendor)).await;
+    let before = house.ledger.status().records;
+    let mail = house.mail().header("X-Cordon-Purpose", "marketing");
+    assert_eq!(house.send(mail).await.code(), Some("purpose-not-granted"));
+    soon("the record of a refusal", async {
+        while house.ledger.status().records == before {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(house.ledger.status().records, before + 1);
+    let seen = house.seen.only();
+    assert!(!house.ledger.knows_call(seen.call), "a refusal is no intent");
+}

@@ -1,0 +1,189 @@
+//! The unmodified official SDKs against a running gateway, set up as `docs/integrate.md` says.
+//!
+//! The SDKs are in the folder that `CORDON_SDK_DIR` names, or else under the target directory;
+//! what is missing there is installed once.
+
+#[expect(dead_code, reason = "the other tests use the rest of it")]
+#[path = "gateway/support.rs"]
+mod support;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use ledger::Settled;
+use model::{FieldSet, Switch};
+use serde_json::{Value, json};
+
+use support::{Act, FakeVendor, House, Setup, reply};
+
+const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sdk");
+
+#[tokio::test]
+async fn sendgrid_for_node_sends_and_understands_refusals() {
+    check_sendgrid("node", "sendgrid.mjs").await;
+}
+
+#[tokio::test]
+async fn sendgrid_for_python_sends_and_understands_refusals() {
+    check_sendgrid("python3", "sendgrid_sdk.py").await;
+}
+
+#[tokio::test]
+async fn twilio_for_node_sends_and_understands_refusals() {
+    check_twilio("node", "twilio.mjs").await;
+}
+
+#[tokio::test]
+async fn twilio_for_python_sends_and_understands_refusals() {
+    check_twilio("python3", "twilio_sdk.py").await;
+}
+
+async fn check_sendgrid(program: &str, script: &str) {
+    let vendor = FakeVendor::accepting().await;
+    let mut house = House::with(Setup::sendgrid(&vendor)).await;
+    let said = run(&house, program, script).await;
+    assert_eq!(said, json!({ "status": 202, "outcome": "sent" }));
+
+    let got = vendor.only();
+    assert_eq!(got.line(), "POST /v3/mail/send HTTP/1.1");
+    assert_eq!(got.header("authorization"), [format!("Bearer {}", support::SENDGRID_KEY)]);
+    let message = got.json();
+    let personalization = &message["personalizations"][0];
+    assert_eq!(personalization["to"], json!([{ "email": "ann@example.com", "name": "Ann Lee" }]));
+    let reference = &personalization["custom_args"]["cordon_ref"];
+    assert!(reference.as_str().is_some_and(|text| text.starts_with("c1.")));
+    check_record(&house, "email,name,content", "mail.send");
+
+    for (switch, status, code) in
+        [(Switch::Stop, 403, "vendor-stopped"), (Switch::Hold, 429, "vendor-held")]
+    {
+        house.switch(switch);
+        let said = run(&house, program, script).await;
+        assert_eq!((&said["status"], &said["code"]), (&json!(status), &json!(code)));
+        assert_eq!(said["outcome"], "not-sent");
+        assert!(said["message"].as_str().is_some_and(|message| message.contains("vendor")));
+    }
+    assert_eq!(vendor.got().len(), 1, "nothing leaves after the cut");
+}
+
+async fn check_twilio(program: &str, script: &str) {
+    let created = json!({
+        "sid": "SM00000000000000000000000000000001",
+        "account_sid": account(),
+        "status": "queued",
+        "date_created": "Thu, 05 Feb 2026 02:00:00 +0000",
+        "date_updated": "Thu, 05 Feb 2026 02:00:00 +0000",
+        "date_sent": null,
+        "num_segments": "1",
+        "num_media": "0",
+    })
+    .to_string();
+    let vendor = FakeVendor::start(move |_| {
+        Act::Reply(reply("201 Created", "Content-Type: application/json\r\n", &created))
+    })
+    .await;
+    let mut house = House::with(Setup::twilio(&vendor)).await;
+    let said = run(&house, program, script).await;
+    assert_eq!(said, json!({ "sid": "SM00000000000000000000000000000001" }));
+
+    let got = vendor.only();
+    let path = format!("/2010-04-01/Accounts/{}/Messages.json", account());
+    assert_eq!(got.line(), format!("POST {path} HTTP/1.1"), "the SID in the path is the real one");
+    assert!(got.text().contains("To=%2B4930123456"), "{}", got.text());
+    assert!(got.text().contains("StatusCallback=https%3A%2F%2Fhooks.example%2Ftwilio"));
+    check_record(&house, "phone,content", "messages.create");
+
+    for (switch, status) in [(Switch::Stop, 403), (Switch::Hold, 429)] {
+        house.switch(switch);
+        let said = run(&house, program, script).await;
+        assert_eq!(said["status"], status);
+        assert!(said["message"].as_str().is_some_and(|message| message.contains("vendor")));
+    }
+    assert_eq!(vendor.got().len(), 1, "nothing leaves after the cut");
+}
+
+fn account() -> &'static str {
+    support::TWILIO_KEY.split(':').next().expect("an account")
+}
+
+/// The one disclosure of a house and what is recorded of it.
+fn check_record(house: &House, fields: &str, operation: &str) {
+    let rows = house.disclosures();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0].fields, FieldSet::parse(fields).expect("fields"));
+    assert_eq!((rows[0].operation.as_str(), rows[0].settled), (operation, Settled::Sent));
+}
+
+/// Runs a script against the gateway, with the workload's token in the SDK's own variables.
+async fn run(house: &House, program: &str, script: &str) -> Value {
+    let sdk = installed();
+    let connector = house.setups[0].connector;
+    let environment = connector.mint([7; 48]).environment;
+    let tokens: HashMap<&str, &str> =
+        environment.iter().map(|(name, value)| (*name, value.expose().as_str())).collect();
+    let mut command = tokio::process::Command::new(program);
+    command
+        .arg(Path::new(SCRIPTS).join(script))
+        .env("CORDON_SDK_DIR", &sdk)
+        .env("CORDON_GATEWAY", format!("http://{}", house.address))
+        .env("PYTHONPATH", sdk.join("py"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .envs(tokens)
+        .kill_on_drop(true);
+    // Some SDKs read these, and would go around the gateway.
+    for proxy in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"] {
+        command.env_remove(proxy);
+    }
+    let output = command.output().await.unwrap_or_else(|why| panic!("starting {program}: {why}"));
+    let (out, err) = (output.stdout, String::from_utf8_lossy(&output.stderr).into_owned());
+    assert!(output.status.success(), "{script} failed: {err}");
+    serde_json::from_slice(&out).unwrap_or_else(|why| panic!("{script} said no JSON: {why}: {err}"))
+}
+
+/// The folder of the SDKs, after whatever is missing there was installed.
+fn installed() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from);
+    let dir = std::env::var_os("CORDON_SDK_DIR").map_or_else(|| target.join("sdk"), PathBuf::from);
+    std::fs::create_dir_all(&dir).expect("the folder of SDKs can be made");
+    let lock = File::create(dir.join("install.lock")).expect("the lock can be made");
+    lock.lock().expect("the lock is free at last");
+    let (wanted, stamp) = (wanted(), dir.join("installed"));
+    if std::fs::read(&stamp).is_ok_and(|found| found == wanted) {
+        return dir;
+    }
+    let manifest = Path::new(SCRIPTS).join("package.json");
+    std::fs::copy(manifest, dir.join("package.json")).expect("package.json can be copied");
+    install(
+        Command::new("npm")
+            .args(["install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"])
+            .arg("--prefix")
+            .arg(&dir),
+    );
+    install(
+        Command::new("python3")
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"])
+            .arg("--target")
+            .arg(dir.join("py"))
+            .arg("--requirement")
+            .arg(Path::new(SCRIPTS).join("requirements.txt")),
+    );
+    std::fs::write(stamp, wanted).expect("the folder of SDKs can be written to");
+    dir
+}
+
+/// What an installation is of: the two lists of exact versions.
+fn wanted() -> Vec<u8> {
+    ["package.json", "requirements.txt"]
+        .map(|list| std::fs::read(Path::new(SCRIPTS).join(list)).expect("the list is there"))
+        .concat()
+}
+
+fn install(command: &mut Command) {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().unwrap_or_else(|why| panic!("starting {name}: {why}"));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{name} could not install the SDKs: {said}");
+}
