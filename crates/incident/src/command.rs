@@ -99,7 +99,7 @@ impl Actor {
 
 /// A question to the ledger: who is exposed, if the intruder had this, then?
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Question {
     /// When they had access.
     pub window: Window,
@@ -124,6 +124,7 @@ pub struct ScopeAnswer {
 
 /// What the vendor said, as an operator writes it down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Said {
     /// When the vendor said it.
     pub said_at: Timestamp,
@@ -146,7 +147,7 @@ pub struct Said {
 
 /// What can be asked of an incident.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "command", rename_all = "kebab-case")]
+#[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
 #[allow(missing_docs, reason = "the fields say what the command's line says")]
 pub enum Command {
     /// A finding belongs to this incident.

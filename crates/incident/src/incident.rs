@@ -385,6 +385,7 @@ pub enum BulletinState {
 
 /// A bulletin in one language. Plain text, paragraphs parted by empty lines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BulletinText {
     /// Which language.
     pub language: Language,

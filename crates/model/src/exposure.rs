@@ -11,7 +11,7 @@ use crate::vendor::words;
 
 /// When the intruder had access: both ends included, either may be unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Window {
     /// The first instant; unknown means from the beginning.
     pub from: Option<Timestamp>,
@@ -31,7 +31,7 @@ impl Window {
 
 /// What the intruder could get at. `None` is «not known to be narrower», hence everything.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Reach {
     /// Only these lists. A disclosure outside any list is then outside.
     pub lists: Option<BTreeSet<ListName>>,

@@ -111,7 +111,7 @@ words!(/** One step against a breached vendor. The order is the order in which t
 
 /// What the contract with a vendor promises.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Contract {
     /// Hours within which the vendor must tell us of a breach, counted from its own awareness.
     pub notice_hours: Option<u32>,
@@ -161,6 +161,7 @@ impl Vendor {
 
 /// What a workload may give to one vendor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Grant {
     /// To whom.
     pub vendor: VendorName,

@@ -15,6 +15,7 @@ use crate::observe::Observed;
 
 /// What a vendor said, as an operator writes it down.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Told {
     vendor: VendorName,
     #[serde(flatten)]
@@ -81,4 +82,21 @@ pub async fn list_findings(_: Operator, State(app): State<App>) -> Answer<Json<V
         })
         .collect();
     Ok(Json(json!({ "findings": shown })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_of_a_vendor_notice_is_refused() {
+        let notice = |key: &str| {
+            let text = json!({
+                "vendor": "sendgrid", "told_at": "2026-02-05T01:00:00Z", "summary": "x", key: [],
+            });
+            serde_json::from_value::<Told>(text)
+        };
+        assert!(notice("lists").is_ok());
+        assert!(notice("list").is_err());
+    }
 }
