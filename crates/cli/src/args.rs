@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use model::{
-    Action, Field, FieldAction, ListName, Mode, OperationName, OperatorName, Purpose, Switch,
-    Timestamp, VendorName, WorkloadName,
+    Action, Field, FieldAction, IncidentId, ListName, Mode, NoticeId, OperationName, OperatorName,
+    Purpose, Switch, Timestamp, VendorName, WorkloadName,
 };
 
 /// Know what every vendor holds of your users. When one is breached: cut it off, know exactly who
@@ -313,6 +313,9 @@ pub enum FactCommand {
         vendor: VendorName,
         /// What it said, in your words, without personal data
         summary: String,
+        /// When it told us; now without it
+        #[arg(long, value_name = "TIME")]
+        told_at: Option<Timestamp>,
         /// When the vendor became aware itself
         #[arg(long, value_name = "TIME")]
         vendor_aware_at: Option<Timestamp>,
@@ -343,7 +346,7 @@ pub enum IncidentCommand {
     /// List incidents
     List,
     /// Show one with its plan, timeline and scopes
-    Show { incident: String },
+    Show { incident: IncidentId },
     /// Declare one by hand
     Declare {
         vendor: VendorName,
@@ -352,34 +355,34 @@ pub enum IncidentCommand {
         question: Question,
     },
     /// Give an operator a role in it: `lead`, `responder`, `approver`, `legal`
-    Assign { incident: String, role: String, operator: OperatorName },
+    Assign { incident: IncidentId, role: String, operator: OperatorName },
     /// Write a fact into the timeline
     Note {
-        incident: String,
+        incident: IncidentId,
         text: String,
         /// When it happened; now without it
         #[arg(long, value_name = "TIME")]
         at: Option<Timestamp>,
     },
     /// Run a step of the containment plan
-    Run { incident: String, step: Action },
+    Run { incident: IncidentId, step: Action },
     /// Confirm a step that was done by hand, with its proof
     Confirm {
-        incident: String,
+        incident: IncidentId,
         step: Action,
         #[arg(long)]
         proof: String,
     },
     /// Leave a step out, and say why
     Skip {
-        incident: String,
+        incident: IncidentId,
         step: Action,
         #[arg(long)]
         why: String,
     },
     /// Compute a new version of the scope
     Scope {
-        incident: String,
+        incident: IncidentId,
         #[command(flatten)]
         question: Question,
         /// Why there is a new version
@@ -387,10 +390,10 @@ pub enum IncidentCommand {
         reason: String,
     },
     /// Match the data set that the vendor handed over
-    Dataset { incident: String, file: PathBuf },
+    Dataset { incident: IncidentId, file: PathBuf },
     /// Record what the vendor states; its word, not evidence
     Statement {
-        incident: String,
+        incident: IncidentId,
         text: String,
         /// Through what it was said: `mail`, `call`, `status page`
         #[arg(long, default_value = "mail")]
@@ -403,10 +406,10 @@ pub enum IncidentCommand {
         denied: Vec<Field>,
     },
     /// Record that the vendor took a statement back
-    Reverse { incident: String, statement: u32, text: String },
+    Reverse { incident: IncidentId, statement: u32, text: String },
     /// Say whether a regime applies
     Decide {
-        incident: String,
+        incident: IncidentId,
         regime: String,
         /// It does not apply
         #[arg(long)]
@@ -415,21 +418,21 @@ pub enum IncidentCommand {
         why: String,
     },
     /// Compare two versions of the scope
-    Diff { incident: String, version: u32, other: u32 },
+    Diff { incident: IncidentId, version: u32, other: u32 },
     /// Write the persons of a version to a CSV file
     Persons {
-        incident: String,
+        incident: IncidentId,
         version: u32,
         #[arg(long, value_name = "FILE")]
         to: PathBuf,
     },
     /// Show which legal clocks run, and until when
-    Clocks { incident: String },
+    Clocks { incident: IncidentId },
     /// List the evidence that was kept
-    Evidence { incident: String },
+    Evidence { incident: IncidentId },
     /// Write a bulletin; another operator publishes it
     Bulletin {
-        incident: String,
+        incident: IncidentId,
         #[arg(long)]
         title: String,
         /// The file with its text
@@ -441,28 +444,28 @@ pub enum IncidentCommand {
     },
     /// Publish a bulletin that another operator wrote
     Publish {
-        incident: String,
+        incident: IncidentId,
         number: u32,
         /// The version that you read
         version: u32,
     },
     /// Ask that the cut be lifted; another operator approves
     Lift {
-        incident: String,
+        incident: IncidentId,
         #[arg(long)]
         why: String,
     },
     /// Approve the lifting that another operator asked for
-    ApproveLift { incident: String },
+    ApproveLift { incident: IncidentId },
     /// Close the incident
     Close {
-        incident: String,
+        incident: IncidentId,
         #[arg(long)]
         why: String,
     },
     /// Open it again
     Reopen {
-        incident: String,
+        incident: IncidentId,
         #[arg(long)]
         why: String,
     },
@@ -472,13 +475,16 @@ pub enum IncidentCommand {
 pub enum NoticeCommand {
     /// Draft a notice for everybody in a version of the scope
     Draft {
-        incident: String,
+        incident: IncidentId,
         /// What happened, a file per language: `en=FILE`
-        #[arg(long = "what-happened", value_name = "LANG=FILE", required = true)]
-        what_happened: Vec<String>,
+        #[arg(
+            long = "what-happened", value_parser = text_file, value_name = "LANG=FILE",
+            required = true
+        )]
+        what_happened: Vec<(String, PathBuf)>,
         /// What was done about it, a file per language: `en=FILE`
-        #[arg(long = "measures", value_name = "LANG=FILE")]
-        measures: Vec<String>,
+        #[arg(long = "measures", value_parser = text_file, value_name = "LANG=FILE")]
+        measures: Vec<(String, PathBuf)>,
         /// The version of the scope; the newest without it
         #[arg(long)]
         scope: Option<u32>,
@@ -490,10 +496,10 @@ pub enum NoticeCommand {
         corrects: Option<String>,
     },
     /// Show its state and totals
-    Show { notice: String },
+    Show { notice: NoticeId },
     /// Show it as a recipient would read it
     Preview {
-        notice: String,
+        notice: NoticeId,
         #[arg(long, default_value = "en")]
         language: String,
         /// Print the HTML part
@@ -502,23 +508,28 @@ pub enum NoticeCommand {
     },
     /// Send a marked test to one address
     Test {
-        notice: String,
+        notice: NoticeId,
         to: String,
         #[arg(long, default_value = "en")]
         language: String,
     },
     /// Approve a notice that another operator wrote; delivery begins
-    Approve { incident: String, notice: String },
+    Approve { incident: IncidentId, notice: NoticeId },
     /// Stop delivery for now
-    Pause { notice: String },
+    Pause { notice: NoticeId },
     /// Go on
-    Resume { notice: String },
+    Resume { notice: NoticeId },
     /// Write one row per recipient to a CSV file
     Export {
-        notice: String,
+        notice: NoticeId,
         #[arg(long, value_name = "FILE")]
         to: PathBuf,
     },
+}
+
+fn text_file(text: &str) -> Result<(String, PathBuf), String> {
+    let (language, file) = text.split_once('=').ok_or("write it as LANG=FILE")?;
+    Ok((language.to_owned(), file.into()))
 }
 
 #[derive(Subcommand)]

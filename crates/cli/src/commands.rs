@@ -6,32 +6,62 @@ pub mod drill;
 pub mod requests;
 pub mod serve;
 
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context as _, Result};
-use model::Secret;
+use model::{Coded, Secret};
 use server::client::Client;
 
 use crate::args::Global;
 
+/// A command that cannot be carried out as it was typed.
+#[derive(Debug, thiserror::Error)]
+pub enum Usage {
+    /// A file that it names cannot be read.
+    #[error("`{}` cannot be read", file.display())]
+    Unreadable {
+        /// Which file.
+        file: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A file that should hold text does not.
+    #[error("`{}` is not UTF-8 text", .0.display())]
+    NoText(PathBuf),
+    /// No scenario has this name, and no file either.
+    #[error("there is no scenario `{0}`")]
+    NoScenario(String),
+}
+
+impl Coded for Usage {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } | Self::NoText(_) => "file-unreadable",
+            Self::NoScenario(_) => "scenario-unknown",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        matches!(self, Self::NoScenario(_)).then(|| "`cordon drill list` shows them".into())
+    }
+}
+
 /// The API that the global options name.
 pub fn client(global: &Global) -> Result<Client> {
-    let token = global
-        .token_file
-        .as_ref()
-        .map(|path| {
-            std::fs::read_to_string(path)
-                .map(|text| Secret::new(text.trim().to_owned()))
-                .with_context(|| format!("reading `{}`", path.display()))
-        })
-        .transpose()?;
+    let token = global.token_file.as_deref().map(token_in).transpose()?;
     let local = Client::local(&global.data);
     match (&global.server, token) {
         (Some(url), Some(token)) => Ok(Client::new(url.clone(), token)),
         (Some(url), None) => {
-            let kept = std::fs::read_to_string(global.data.join("keys/operator.token"))
+            let kept = token_in(&global.data.join("keys/operator.token"))
                 .context("`--server` needs a token: name its file with `--token-file`")?;
-            Ok(Client::new(url.clone(), Secret::new(kept.trim().to_owned())))
+            Ok(Client::new(url.clone(), kept))
         }
         (None, Some(token)) => Ok(local?.with_token(token)),
         (None, None) => local,
     }
+}
+
+fn token_in(file: &Path) -> Result<Secret<String>> {
+    Ok(Secret::new(requests::text_in(file)?))
 }

@@ -3,8 +3,11 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use model::Coded;
 use serde_json::{Map, Value, json};
 use server::client::ClientError;
+
+use crate::commands::Usage;
 
 /// Prints an answer. A list becomes a table, an object its keys and values.
 pub fn answer(value: &Value, json: bool) {
@@ -23,7 +26,7 @@ pub fn answer(value: &Value, json: bool) {
     }
 }
 
-/// Prints an error with its code and hint, and gives the exit code: 64 for bad usage, else 1.
+/// Prints an error with its code and hint, and gives the exit code.
 pub fn failure(error: &anyhow::Error, json: bool) -> ExitCode {
     let (code, hint) = code_and_hint(error);
     let message = format!("{error:#}");
@@ -36,21 +39,45 @@ pub fn failure(error: &anyhow::Error, json: bool) -> ExitCode {
     };
     // With the error stream closed there is nobody left to tell; the exit code still says it.
     drop(written);
-    ExitCode::from(if code == "fault" { 2 } else { 1 })
+    ExitCode::from(exit_code(error))
+}
+
+/// The same for a command whose exit code 1 says that something was found: an error found nothing.
+pub fn could_not_tell(error: &anyhow::Error, json: bool) -> ExitCode {
+    failure(error, json);
+    ExitCode::from(2)
 }
 
 fn code_and_hint(error: &anyhow::Error) -> (String, Option<String>) {
-    use model::Coded as _;
     if let Some(error) = error.downcast_ref::<ClientError>() {
         return (error.code().to_owned(), error.hint());
     }
-    if let Some(error) = error.downcast_ref::<server::config::ConfigError>() {
-        return (error.code().to_owned(), error.hint());
+    match coded(error) {
+        Some(refused) => (refused.code().to_owned(), refused.hint()),
+        None => ("fault".to_owned(), None),
     }
-    if let Some(error) = error.downcast_ref::<model::error::Malformed>() {
-        return (error.code().to_owned(), error.hint());
+}
+
+/// The refusal of this program or its server in an error's chain; none when it is a fault.
+fn coded(error: &anyhow::Error) -> Option<&dyn Coded> {
+    if let Some(usage) = error.downcast_ref::<Usage>() {
+        return Some(usage);
     }
-    ("fault".to_owned(), None)
+    if let Some(scenario) = error.downcast_ref::<drill::scenario::ScenarioRefused>() {
+        return Some(scenario);
+    }
+    server::coded(error)
+}
+
+/// 64 when it was not asked rightly, 1 when somebody said no, 2 when it could not be told.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    match error.downcast_ref::<ClientError>() {
+        Some(ClientError::Refused { status, .. }) if *status < 500 => 1,
+        Some(_) => 2,
+        None if error.is::<Usage>() => 64,
+        None if coded(error).is_some() => 1,
+        None => 2,
+    }
 }
 
 fn text(value: &Value) -> String {

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use anyhow::{Context as _, Result, ensure};
-use model::{MacKey, RootKey, SealKey, Secret, World, crypto};
+use anyhow::{Context as _, Result};
+use model::{Blame, Coded, MacKey, RootKey, SealKey, Secret, World, crypto};
 
 use crate::config;
 
@@ -30,6 +30,37 @@ pub struct Keys {
     pub first_operator: Secret<String>,
     /// Signatures of notices.
     pub dkim: mail::DkimKeys,
+}
+
+/// A key that is not used as it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyRefused {
+    /// Others than its owner may read the file.
+    #[error("`{0}` can be read by others")]
+    Open(String),
+    /// It is no root key.
+    #[error("the root key in {0} does not have 64 hexadecimal digits")]
+    Root(String),
+}
+
+impl Coded for KeyRefused {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Open(_) => "key-open",
+            Self::Root(_) => "key-malformed",
+        }
+    }
+
+    fn blame(&self) -> Blame {
+        Blame::Ours
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Open(file) => Some(format!("close it with `chmod 600 {file}`")),
+            Self::Root(_) => Some("restore it from its backup: no other key opens the data".into()),
+        }
+    }
 }
 
 impl Keys {
@@ -62,11 +93,15 @@ impl Keys {
 }
 
 fn root_key(dir: &Path, world: &World) -> Result<RootKey> {
-    let text = match config::root_key_from_environment() {
-        Some(text) => text,
-        None => kept(&dir.join("root.key"), || crypto::to_hex(&world.bytes::<32>()))?,
+    let file = dir.join("root.key");
+    let (text, place) = match config::root_key_from_environment() {
+        Some(text) => (text, format!("the environment's `{}`", config::ROOT_KEY_VARIABLE)),
+        None => {
+            let text = kept(&file, || crypto::to_hex(&world.bytes::<32>()))?;
+            (text, format!("`{}`", file.display()))
+        }
     };
-    RootKey::parse(text.expose()).context("reading the root key")
+    Ok(RootKey::parse(text.expose()).map_err(|_| KeyRefused::Root(place))?)
 }
 
 /// Under which selector our DKIM keys are published.
@@ -108,10 +143,9 @@ fn read(path: &Path) -> Result<Secret<String>> {
     let shown = path.display();
     let mode =
         fs::metadata(path).with_context(|| format!("reading `{shown}`"))?.permissions().mode();
-    ensure!(
-        mode & 0o077 == 0,
-        "`{shown}` can be read by others; close it with `chmod 600 {shown}`"
-    );
+    if mode & 0o077 != 0 {
+        return Err(KeyRefused::Open(shown.to_string()).into());
+    }
     let text = fs::read_to_string(path).with_context(|| format!("reading `{shown}`"))?;
     Ok(Secret::new(text.trim_end().to_owned()))
 }

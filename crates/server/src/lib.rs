@@ -44,6 +44,8 @@ use store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+pub use crate::api::error::coded;
+
 use crate::api::auth::Role;
 use crate::app::{App, Parts};
 use crate::canaries::CanaryInbox;
@@ -172,6 +174,29 @@ async fn first_operator(app: &App) -> Result<()> {
         .await
 }
 
+/// An address on which a door cannot listen.
+#[derive(Debug, thiserror::Error)]
+#[error("the {door} cannot listen on {at}")]
+pub struct NotOpened {
+    door: &'static str,
+    at: SocketAddr,
+    source: std::io::Error,
+}
+
+impl model::Coded for NotOpened {
+    fn code(&self) -> &'static str {
+        "door-not-opened"
+    }
+
+    fn blame(&self) -> model::Blame {
+        model::Blame::Ours
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("stop what listens there, or set `listen` in cordon.toml".into())
+    }
+}
+
 /// The four listeners.
 struct Doors {
     gateway: TcpListener,
@@ -182,8 +207,9 @@ struct Doors {
 
 impl Doors {
     async fn open(config: &Config) -> Result<Self> {
-        async fn listen(what: &str, at: SocketAddr) -> Result<TcpListener> {
-            TcpListener::bind(at).await.with_context(|| format!("listening on {at} for the {what}"))
+        async fn listen(door: &'static str, at: SocketAddr) -> Result<TcpListener> {
+            let bound = TcpListener::bind(at).await;
+            Ok(bound.map_err(|source| NotOpened { door, at, source })?)
         }
         let listen_on = &config.listen;
         Ok(Self {

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
+use server::client::ClientError;
 
 use super::requests;
 use crate::args::{AuditCommand, Command, Global, NoticeCommand};
@@ -67,10 +68,8 @@ impl Call {
 
 /// Runs a command that is one call.
 pub async fn run(command: Command, global: &Global) -> Result<ExitCode> {
-    if let Command::Audit(AuditCommand::Verify) = command
-        && global.server.is_none()
-    {
-        return verify_offline(global);
+    if let Command::Audit(AuditCommand::Verify) = command {
+        return verify(global).await;
     }
     let html = matches!(&command, Command::Notice(NoticeCommand::Preview { html: true, .. }));
     let preview = matches!(&command, Command::Notice(NoticeCommand::Preview { .. }));
@@ -79,15 +78,14 @@ pub async fn run(command: Command, global: &Global) -> Result<ExitCode> {
     if let Some(file) = call.save {
         let answer = client.download(&call.path).await?;
         std::fs::write(&file, &answer).with_context(|| format!("writing `{}`", file.display()))?;
-        println!("{} bytes in {}", answer.len(), file.display());
+        show::answer(&json!({ "file": file, "bytes": answer.len() }), global.json);
         return Ok(ExitCode::SUCCESS);
     }
     let answer = match call.body {
         Body::None => client.json(call.method, &call.path, None).await?,
         Body::Json(body) => client.json(call.method, &call.path, Some(&body)).await?,
         Body::File(kind, file) => {
-            let bytes =
-                std::fs::read(&file).with_context(|| format!("reading `{}`", file.display()))?;
+            let bytes = requests::read(&file)?;
             client.upload(&call.path, kind, Bytes::from(bytes)).await?
         }
     };
@@ -101,10 +99,32 @@ pub async fn run(command: Command, global: &Global) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Checks the chain in the data folder's store. Exit code 1 when it is broken.
-fn verify_offline(global: &Global) -> Result<ExitCode> {
-    let verified = server::verify_audit_offline(&global.data)?;
+/// Checks the audit log: asks the server, or looks into the data folder itself when none runs there.
+/// Exit code 1 when the chain is broken.
+async fn verify(global: &Global) -> Result<ExitCode> {
+    let asked = match ask_to_verify(global).await {
+        Err(error) if global.server.is_none() && is_down(&error) => {
+            server::verify_audit_offline(&global.data)
+        }
+        asked => asked,
+    };
+    let verified = match asked {
+        Ok(verified) => verified,
+        Err(error) => return Ok(show::could_not_tell(&error, global.json)),
+    };
     show::answer(&verified, global.json);
     let ok = verified.get("ok").and_then(Value::as_bool).unwrap_or(false);
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+async fn ask_to_verify(global: &Global) -> Result<Value> {
+    let call = requests::of(Command::Audit(AuditCommand::Verify))?;
+    Ok(super::client(global)?.get(&call.path).await?)
+}
+
+fn is_down(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(ClientError::NotRunning { .. } | ClientError::Unreachable { .. })
+    )
 }

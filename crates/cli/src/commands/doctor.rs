@@ -10,8 +10,10 @@ use crate::show;
 
 /// Exit code 0 when all is well, 1 when something was found, 2 when something could not be told.
 pub async fn run(global: &Global) -> Result<ExitCode> {
-    let client = super::client(global)?;
-    let report = client.post("/api/v1/doctor", &json!({})).await?;
+    let report = match examine(global).await {
+        Ok(report) => report,
+        Err(error) => return Ok(show::could_not_tell(&error, global.json)),
+    };
     show::answer(&report, global.json);
     let empty = Vec::new();
     let checks = report.get("checks").and_then(Value::as_array).unwrap_or(&empty);
@@ -23,4 +25,8 @@ pub async fn run(global: &Global) -> Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+async fn examine(global: &Global) -> Result<Value> {
+    Ok(super::client(global)?.post("/api/v1/doctor", &json!({})).await?)
 }

@@ -5,8 +5,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use drill::{Options, Scenario};
+use serde_json::json;
 
+use super::{Usage, requests};
 use crate::args::{Drill, Global};
+use crate::show;
 
 /// The scenarios that come with the program.
 const SHIPPED: [&str; 2] = [
@@ -17,9 +20,9 @@ const SHIPPED: [&str; 2] = [
 /// Exit code 0 when every check holds, 1 when one does not.
 pub async fn run(drill: Drill, global: &Global) -> Result<ExitCode> {
     if drill.scenario == "list" {
-        for scenario in shipped()? {
-            println!("{:<20} {}", scenario.id, scenario.title);
-        }
+        let shown = shipped()?;
+        let rows = shown.iter().map(|one| json!({ "scenario": one.id, "title": one.title }));
+        show::answer(&json!({ "scenarios": rows.collect::<Vec<_>>() }), global.json);
         return Ok(ExitCode::SUCCESS);
     }
     let played = drill::run(Options {
@@ -61,7 +64,9 @@ fn named(name: &str) -> Result<Scenario> {
         return Ok(found);
     }
     let path = Path::new(name);
-    anyhow::ensure!(path.exists(), "there is no scenario `{name}`; `cordon drill list` shows them");
-    let text = std::fs::read_to_string(path).with_context(|| format!("reading `{name}`"))?;
-    Ok(Scenario::parse(&text)?)
+    if !path.exists() {
+        return Err(Usage::NoScenario(name.to_owned()).into());
+    }
+    let parsed = Scenario::parse(&requests::text_in(path)?);
+    parsed.with_context(|| format!("reading `{name}`"))
 }

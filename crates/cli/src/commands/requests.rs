@@ -1,11 +1,13 @@
 //! Which call of the API a command is.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use http::Method;
+use model::{IncidentId, NoticeId, Timestamp};
 use serde_json::{Map, Value, json};
 
+use super::Usage;
 use super::call::Call;
 use crate::args::{
     AuditCommand, CanaryCommand, Command, FactCommand, Import, IncidentCommand, NoticeCommand,
@@ -47,10 +49,14 @@ pub fn of(command: Command) -> Result<Call> {
     })
 }
 
-fn text_in(file: &Path) -> Result<String> {
-    let text =
-        std::fs::read_to_string(file).with_context(|| format!("reading `{}`", file.display()))?;
-    Ok(text.trim().to_owned())
+/// A text in a file that the command line names.
+pub fn text_in(file: &Path) -> Result<String> {
+    Ok(String::from_utf8(read(file)?).map_err(|_| Usage::NoText(file.into()))?.trim().to_owned())
+}
+
+/// A file that the command line names.
+pub fn read(file: &Path) -> Result<Vec<u8>> {
+    Ok(std::fs::read(file).map_err(|source| Usage::Unreadable { file: file.into(), source })?)
 }
 
 /// The keys that are set; an option that was not given leaves no trace.
@@ -144,7 +150,7 @@ fn people(command: PeopleCommand) -> Call {
         PeopleCommand::Erase(who) => Call::post("/api/v1/people/erasures", one_person(who)),
         PeopleCommand::Erasures => Call::get("/api/v1/people/erasures"),
         PeopleCommand::ApproveErasure { erasure } => {
-            Call::post(format!("/api/v1/people/erasures/{erasure}/approve"), json!({}))
+            Call::post(format!("/api/v1/people/erasures/{}/approve", percent(&erasure)), json!({}))
         }
     }
 }
@@ -192,6 +198,7 @@ fn fact(command: FactCommand) -> Call {
         FactCommand::VendorNotice {
             vendor,
             summary,
+            told_at,
             vendor_aware_at,
             access_from,
             access_to,
@@ -201,7 +208,8 @@ fn fact(command: FactCommand) -> Call {
         } => Call::post(
             "/api/v1/facts/vendor-notice",
             json!({
-                "vendor": vendor, "summary": summary, "vendor_aware_at": vendor_aware_at,
+                "vendor": vendor, "summary": summary, "told_at": told_at.unwrap_or_else(now),
+                "vendor_aware_at": vendor_aware_at,
                 "access_from": access_from, "access_to": access_to, "lists": lists,
                 "fields": fields, "fields_denied": fields_denied,
             }),
@@ -209,17 +217,21 @@ fn fact(command: FactCommand) -> Call {
     }
 }
 
+fn now() -> Timestamp {
+    server::door::world().now()
+}
+
 /// A command of the incident's state machine.
-fn told(incident: &str, command: Value) -> Call {
+fn told(incident: IncidentId, command: Value) -> Call {
     Call::post(format!("/api/v1/incidents/{incident}/commands"), command)
 }
 
 fn incident(command: IncidentCommand) -> Result<Call> {
     use IncidentCommand as C;
-    let at = |incident: &str, rest: &str| format!("/api/v1/incidents/{incident}{rest}");
+    let at = |incident: IncidentId, rest: &str| format!("/api/v1/incidents/{incident}{rest}");
     Ok(match command {
         C::List => Call::get("/api/v1/incidents"),
-        C::Show { incident } => Call::get(at(&incident, "")),
+        C::Show { incident } => Call::get(at(incident, "")),
         C::Declare { vendor, title, question: asked } => {
             let mut body = question(asked);
             body["vendor"] = json!(vendor);
@@ -229,21 +241,21 @@ fn incident(command: IncidentCommand) -> Result<Call> {
         C::Scope { incident, question: asked, reason } => {
             let mut body = asked_anew(asked);
             body["reason"] = json!(reason);
-            Call::post(at(&incident, "/scopes"), body)
+            Call::post(at(incident, "/scopes"), body)
         }
-        C::Dataset { incident, file } => Call::upload(at(&incident, "/dataset"), "text/csv", file),
+        C::Dataset { incident, file } => Call::upload(at(incident, "/dataset"), "text/csv", file),
         C::Diff { incident, version, other } => {
-            Call::get(at(&incident, &format!("/scopes/{version}/diff/{other}")))
+            Call::get(at(incident, &format!("/scopes/{version}/diff/{other}")))
         }
         C::Persons { incident, version, to } => {
-            Call::get(at(&incident, &format!("/scopes/{version}/persons.csv"))).save(to)
+            Call::get(at(incident, &format!("/scopes/{version}/persons.csv"))).save(to)
         }
-        C::Clocks { incident } => Call::get(at(&incident, "/clocks")),
-        C::Evidence { incident } => Call::get(at(&incident, "/evidence")),
+        C::Clocks { incident } => Call::get(at(incident, "/clocks")),
+        C::Evidence { incident } => Call::get(at(incident, "/evidence")),
         C::Bulletin { incident, title, text_file, number } => {
             let text = json!({ "language": "en", "title": title, "body": text_in(&text_file)? });
             told(
-                &incident,
+                incident,
                 json!({ "command": "draft-bulletin", "bulletin": number, "texts": [text] }),
             )
         }
@@ -254,52 +266,51 @@ fn incident(command: IncidentCommand) -> Result<Call> {
 /// Commands that are given to the state machine as they are.
 fn machine(command: IncidentCommand) -> Result<Call> {
     use IncidentCommand as C;
-    let now = || server::door::world().now();
     Ok(match command {
         C::Assign { incident, role, operator } => {
-            told(&incident, json!({ "command": "assign-role", "role": role, "operator": operator }))
+            told(incident, json!({ "command": "assign-role", "role": role, "operator": operator }))
         }
         C::Note { incident, text, at } => told(
-            &incident,
+            incident,
             json!({
                 "command": "add-fact", "at": at.unwrap_or_else(now), "source": "operator",
                 "confidence": "stated", "text": text,
             }),
         ),
         C::Run { incident, step } => {
-            told(&incident, json!({ "command": "run-step", "action": step }))
+            told(incident, json!({ "command": "run-step", "action": step }))
         }
         C::Confirm { incident, step, proof } => {
-            told(&incident, json!({ "command": "confirm-manual", "action": step, "proof": proof }))
+            told(incident, json!({ "command": "confirm-manual", "action": step, "proof": proof }))
         }
         C::Skip { incident, step, why } => {
-            told(&incident, json!({ "command": "skip-step", "action": step, "why": why }))
+            told(incident, json!({ "command": "skip-step", "action": step, "why": why }))
         }
         C::Statement { incident, text, source, exposed, denied } => told(
-            &incident,
+            incident,
             json!({ "command": "record-statement", "said": {
                 "said_at": now(), "source": source, "fields_exposed": exposed,
                 "fields_denied": denied, "vendor_aware_at": null, "text": text,
             } }),
         ),
         C::Reverse { incident, statement, text } => told(
-            &incident,
+            incident,
             json!({ "command": "reverse-statement", "number": statement, "text": text }),
         ),
         C::Decide { incident, regime, not, why } => told(
-            &incident,
+            incident,
             json!({ "command": "decide", "regime": regime, "applies": !not, "why": why }),
         ),
         C::Publish { incident, number, version } => told(
-            &incident,
+            incident,
             json!({ "command": "approve-bulletin", "bulletin": number, "version": version }),
         ),
         C::Lift { incident, why } => {
-            told(&incident, json!({ "command": "request-lift", "why": why }))
+            told(incident, json!({ "command": "request-lift", "why": why }))
         }
-        C::ApproveLift { incident } => told(&incident, json!({ "command": "approve-lift" })),
-        C::Close { incident, why } => told(&incident, json!({ "command": "close", "why": why })),
-        C::Reopen { incident, why } => told(&incident, json!({ "command": "reopen", "why": why })),
+        C::ApproveLift { incident } => told(incident, json!({ "command": "approve-lift" })),
+        C::Close { incident, why } => told(incident, json!({ "command": "close", "why": why })),
+        C::Reopen { incident, why } => told(incident, json!({ "command": "reopen", "why": why })),
         _ => bail!("this command is no command of the state machine"),
     })
 }
@@ -315,19 +326,15 @@ fn asked_anew(asked: Question) -> Value {
     ])
 }
 
-/// A text per language, from `LANG=FILE` pairs.
-fn texts(pairs: Vec<String>) -> Result<Value> {
-    let mut texts = Map::new();
-    for pair in pairs {
-        let (language, file) = pair.split_once('=').context("write it as LANG=FILE")?;
-        texts.insert(language.to_owned(), json!(text_in(Path::new(file))?));
-    }
-    Ok(Value::Object(texts))
+/// A text per language, from its file.
+fn texts(files: Vec<(String, PathBuf)>) -> Result<Value> {
+    let texts = files.into_iter().map(|(language, file)| Ok((language, json!(text_in(&file)?))));
+    Ok(Value::Object(texts.collect::<Result<Map<_, _>>>()?))
 }
 
 fn notice(command: NoticeCommand) -> Result<Call> {
     use NoticeCommand as C;
-    let at = |notice: &str, rest: &str| format!("/api/v1/notices/{notice}{rest}");
+    let at = |notice: NoticeId, rest: &str| format!("/api/v1/notices/{notice}{rest}");
     Ok(match command {
         C::Draft { incident, what_happened, measures, scope, name_vendor, corrects } => {
             let body = json!({
@@ -336,18 +343,18 @@ fn notice(command: NoticeCommand) -> Result<Call> {
             });
             Call::post(format!("/api/v1/incidents/{incident}/notices"), body)
         }
-        C::Show { notice } => Call::get(at(&notice, "")),
+        C::Show { notice } => Call::get(at(notice, "")),
         C::Preview { notice, language, .. } => {
-            Call::post(at(&notice, "/preview"), json!({ "language": language }))
+            Call::post(at(notice, "/preview"), json!({ "language": language }))
         }
         C::Test { notice, to, language } => {
-            Call::post(at(&notice, "/test"), json!({ "to": to, "language": language }))
+            Call::post(at(notice, "/test"), json!({ "to": to, "language": language }))
         }
         C::Approve { incident, notice } => {
-            told(&incident, json!({ "command": "approve-notice", "notice": notice }))
+            told(incident, json!({ "command": "approve-notice", "notice": notice }))
         }
-        C::Pause { notice } => Call::post(at(&notice, "/pause"), json!({})),
-        C::Resume { notice } => Call::post(at(&notice, "/resume"), json!({})),
-        C::Export { notice, to } => Call::get(at(&notice, "/deliveries.csv")).save(to),
+        C::Pause { notice } => Call::post(at(notice, "/pause"), json!({})),
+        C::Resume { notice } => Call::post(at(notice, "/resume"), json!({})),
+        C::Export { notice, to } => Call::get(at(notice, "/deliveries.csv")).save(to),
     })
 }

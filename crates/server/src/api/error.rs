@@ -62,10 +62,8 @@ fn is_conflict(code: &str) -> bool {
 impl From<anyhow::Error> for ApiError {
     /// A refusal anywhere in the chain is handed on; anything else is a fault, logged once.
     fn from(error: anyhow::Error) -> Self {
-        for cause in error.chain() {
-            if let Some(refused) = as_coded(cause) {
-                return Self::coded(refused);
-            }
+        if let Some(refused) = coded(&error) {
+            return Self::coded(refused);
         }
         tracing::error!(error = format!("{error:#}"), "a request failed");
         Self::refused(
@@ -74,6 +72,11 @@ impl From<anyhow::Error> for ApiError {
             "something broke here; the log says what",
         )
     }
+}
+
+/// The refusal in an error's chain; none when it is a fault.
+pub fn coded(error: &anyhow::Error) -> Option<&dyn Coded> {
+    error.chain().find_map(as_coded)
 }
 
 /// The refusals of our crates, recognised by type and never by text.
@@ -92,6 +95,10 @@ fn as_coded<'e>(cause: &'e (dyn std::error::Error + 'static)) -> Option<&'e dyn 
         store::Refused,
         incident::Refused,
         ledger::LedgerDown,
+        ledger::OpenRefused,
+        crate::config::ConfigError,
+        crate::keys::KeyRefused,
+        crate::NotOpened,
         connectors::ExportError,
         watch::notice::NoticeRefused,
         mail::Unreadable,
