@@ -20,9 +20,9 @@ pub(crate) async fn carry(
 ) -> Result<Reply, Refused> {
     let request = admit(cx, account, arrival).await?; // who is calling, within limits
     let reading = read(account, &request)?; // which operation, which people, which fields
-    let verdict = decide(account, &request, &reading)?; // per field: allow, drop, pseudonymise, refuse
+    let verdict = decide(account, &request, &reading)?; // allow, drop, pseudonymise, refuse
     let outgoing = transform(cx, account, &request, &reading, &verdict)?; // what is to leave
-    let intent = record(cx, account, &request, &reading, &verdict).await?; // durable BEFORE it leaves
+    let intent = record(cx, account, &request, &reading, &verdict).await?; // durable BEFORE that
     let answer = dispatch(cx, account, &request, outgoing).await; // one attempt, one write
     settle(cx, account, intent, answer).await // and what came of it
 }

@@ -19,6 +19,8 @@ pub(crate) struct Verdict {
     pub purpose: Purpose,
     /// Whether anything is taken out or replaced at all.
     pub enforced: bool,
+    /// What leaves of everybody besides: values under keys that nobody documents count as `custom`.
+    besides: FieldSet,
     actions: BTreeMap<Field, FieldAction>,
 }
 
@@ -31,9 +33,10 @@ impl Verdict {
         }
     }
 
-    /// Those of these fields that the vendor gets to know.
+    /// Those of these fields that the vendor gets to know, of somebody of whom the call says them.
     pub fn disclosed(&self, fields: FieldSet) -> FieldSet {
-        fields.iter().filter(|field| self.action(*field) == FieldAction::Allow).collect()
+        let allowed = fields.iter().filter(|field| self.action(*field) == FieldAction::Allow);
+        self.besides.union(allowed.collect())
     }
 }
 
@@ -46,9 +49,13 @@ pub(crate) fn decide(
     let grant = request.grant.as_ref();
     let actions = &request.entry().vendor.actions;
     let fields = reading.fields();
+    let enforced = request.mode == Mode::Enforce;
+    let passes_unknown = !enforced && reading.has_unknown_keys();
+    let besides = passes_unknown.then_some(Field::Custom).into_iter().collect();
     let verdict = Verdict {
         purpose: purpose(grant, request.purpose.as_ref()),
-        enforced: request.mode == Mode::Enforce,
+        enforced,
+        besides,
         actions: actions.clone(),
     };
     match request.mode {
@@ -114,7 +121,7 @@ fn report_changes(
     if acted(FieldAction::Pseudonymise) {
         account.warn("would-pseudonymise-field");
     }
-    if matches!(reading, Reading::Known(call) if !call.unknown.is_empty()) {
+    if reading.has_unknown_keys() {
         account.warn("would-drop-unknown-key");
     }
 }

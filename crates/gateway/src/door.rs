@@ -2,18 +2,18 @@
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use model::limits;
+use model::{Coded as _, limits};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
@@ -21,8 +21,9 @@ use tokio::time::{sleep, timeout};
 
 use crate::Gateway;
 use crate::admit::Arrival;
+use crate::guard::Guard;
 use crate::refused::Refused;
-use crate::reply::respond;
+use crate::reply::{CODE, OUTCOME, respond};
 use crate::seen::Left;
 
 /// Held by whatever is still under way; when the last one is gone, the door may close.
@@ -87,11 +88,10 @@ async fn attend(
     mut stopped: watch::Receiver<bool>,
     under_way: UnderWay,
 ) {
-    let guard = crate::guard::Guard::new(stream, gateway.cx.patience.read);
+    let guard = Guard::new(stream, gateway.cx.patience.read);
     let service = service_fn(|request| {
         let answering = answer(gateway.clone(), request, under_way.clone());
         Box::pin(async move { Ok::<_, Infallible>(answering.await) })
-            as Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send>>
     });
     let mut connection = http1::Builder::new()
         .half_close(true)
@@ -108,7 +108,7 @@ async fn attend(
             }
             _ = stopped.wait_for(|stopped| *stopped), if !asked => {
                 asked = true;
-                Pin::new(&mut connection).graceful_shutdown();
+                std::pin::Pin::new(&mut connection).graceful_shutdown();
             }
         }
     }
@@ -144,28 +144,36 @@ async fn answer(
     request: Request<Incoming>,
     under_way: UnderWay,
 ) -> Response<Full<Bytes>> {
+    /// Callers stop using a connection so much earlier than we close it.
+    const MARGIN: Duration = Duration::from_secs(5);
+    let kept = gateway.cx.patience.read.saturating_sub(MARGIN);
     let has_body = !request.body().is_end_stream();
     let task = tokio::spawn(async move {
         let (account, result) = gateway.run(Arrival::Door(request)).await;
         let unread = has_body && !account.body_read;
         let seen = &account.seen;
         let mut response = respond(result, account.connector, seen.call, seen.outcome);
+        let headers = response.headers_mut();
         if unread {
-            let close = http::HeaderValue::from_static("close");
-            response.headers_mut().insert(header::CONNECTION, close);
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        } else if let Ok(kept) = HeaderValue::try_from(format!("timeout={}", kept.as_secs())) {
+            headers.insert("keep-alive", kept);
         }
         drop(under_way);
         response
     });
     task.await.unwrap_or_else(|why| {
         tracing::error!(%why, "a call's task failed");
-        let mut response = Response::new(Full::default());
-        *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
-        let headers = response.headers_mut();
-        let left = http::HeaderValue::from_static(Left::Unknown.name());
-        headers.insert(crate::reply::OUTCOME, left);
-        let code = model::Coded::code(&Refused::Fault);
-        headers.insert(crate::reply::CODE, http::HeaderValue::from_static(code));
-        response
+        fault()
     })
+}
+
+/// What a caller is told when a defect ended its call: what became of it is not known.
+fn fault() -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    let headers = response.headers_mut();
+    headers.insert(OUTCOME, HeaderValue::from_static(Left::Unknown.name()));
+    headers.insert(CODE, HeaderValue::from_static(Refused::Fault.code()));
+    response
 }

@@ -2,7 +2,7 @@
 //! **Invariant:** no incidents, no console, no SQL. Nothing leaves unrecorded, and no request is
 //! written to a vendor twice.
 //!
-//! [`carry`] is the whole story on one screen; each phase is a file of its name.
+//! `carry.rs` is the whole story on one screen; each phase is a file of its name.
 
 mod address;
 mod admit;

@@ -1,6 +1,6 @@
 //! Parse: which operation a request is, whom it concerns and what it says of them.
 
-use connectors::{Call, Outbound, Unreadable};
+use connectors::{Call, Outbound, Party, Unreadable};
 use http::header;
 use model::{Coded as _, FieldSet, Mode};
 
@@ -19,12 +19,20 @@ pub(crate) enum Reading {
 impl Reading {
     /// Every field that the call discloses of anybody.
     pub fn fields(&self) -> FieldSet {
+        self.parties().iter().fold(FieldSet::EMPTY, |all, party| all.union(party.fields))
+    }
+
+    /// Everybody whom the call concerns, as far as that could be read.
+    pub fn parties(&self) -> &[Party] {
         match self {
-            Self::Known(call) => {
-                call.parties.iter().fold(FieldSet::EMPTY, |all, party| all.union(party.fields))
-            }
-            Self::Unread => FieldSet::EMPTY,
+            Self::Known(call) => &call.parties,
+            Self::Unread => &[],
         }
+    }
+
+    /// Whether it says things under keys that the vendor does not document.
+    pub fn has_unknown_keys(&self) -> bool {
+        matches!(self, Self::Known(call) if !call.unknown.is_empty())
     }
 }
 
@@ -45,6 +53,11 @@ pub(crate) fn read(account: &mut Account, request: &Admitted) -> Result<Reading,
         Ok(call) => {
             account.seen.people = call.parties.len();
             call.warnings.iter().for_each(|warning| account.warn(warning));
+            if !call.unknown.is_empty() {
+                account.warn("unknown-keys");
+                let id = account.seen.call;
+                tracing::warn!(call = %id, keys = ?call.unknown, "the vendor documents no such keys");
+            }
             let reading = Reading::Known(call);
             account.seen.fields = reading.fields();
             Ok(reading)

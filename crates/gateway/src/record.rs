@@ -73,11 +73,8 @@ fn intent(
 
 /// One row for each person of whom something is disclosed; none when nobody could be read.
 fn rows(cx: &Cx, reading: &Reading, verdict: &Verdict) -> Vec<IntentRow> {
-    let Reading::Known(call) = reading else {
-        return Vec::new();
-    };
     let key = cx.ledger.identifier_key();
-    let disclosing = call.parties.iter().filter_map(|party| {
+    let disclosing = reading.parties().iter().filter_map(|party| {
         let fields = verdict.disclosed(party.fields);
         (!fields.is_empty()).then(|| IntentRow {
             identifiers: party.identifiers.iter().map(|known| known.hash(key)).collect(),

@@ -7,6 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use gateway::Patience;
 use model::{Mode, limits};
+use tokio::io::AsyncWriteExt as _;
 
 use crate::support::{FakeVendor, House, Setup};
 
@@ -76,7 +77,7 @@ async fn a_bomb_a_broken_gzip_and_any_other_encoding_are_refused_in_every_mode()
 }
 
 fn hasty() -> Patience {
-    Patience { read: Duration::from_millis(150), ..Patience::default() }
+    Patience { read: Duration::from_millis(500), ..Patience::default() }
 }
 
 #[tokio::test]
@@ -101,6 +102,32 @@ async fn a_connection_that_says_nothing_is_closed_without_a_word() {
     let mut caller = house.call().await;
     assert!(caller.is_closed().await);
     assert!(house.seen.all().is_empty(), "it was no request");
+}
+
+#[tokio::test]
+async fn a_caller_that_closes_its_side_after_the_request_is_still_answered() {
+    let vendor = FakeVendor::accepting().await;
+    let house = House::with(Setup::sendgrid(&vendor)).await;
+    let mut caller = house.call().await;
+    caller.write(&house.mail().bytes()).await;
+    caller.stream.shutdown().await.expect("our side closes");
+    assert_eq!(caller.answer().await.said(), (202, "sent", None));
+    assert!(caller.is_closed().await);
+}
+
+#[tokio::test]
+async fn a_caller_that_asks_before_it_sends_is_told_to_go_on() {
+    let vendor = FakeVendor::accepting().await;
+    let house = House::with(Setup::sendgrid(&vendor)).await;
+    let whole = house.mail().header("Expect", "100-continue").bytes();
+    let body_at = whole.windows(4).position(|four| four == b"\r\n\r\n").expect("a body") + 4;
+    let mut caller = house.call().await;
+    caller.write(&whole[..body_at]).await;
+    assert_eq!(caller.answer().await.status, 100);
+    caller.write(&whole[body_at..]).await;
+    let answer = caller.answer().await;
+    assert_eq!(answer.said(), (202, "sent", None));
+    assert_eq!(answer.header("keep-alive"), Some("timeout=25"));
 }
 
 #[tokio::test]

@@ -11,3 +11,4 @@ mod stop;
 mod support;
 mod switch;
 mod vendor;
+mod words;

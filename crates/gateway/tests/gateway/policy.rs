@@ -139,8 +139,11 @@ async fn unknown_keys_are_dropped_under_enforce_and_pass_otherwise() {
         let mail = house.mail().json(|body| body["shoe_size"] = json!(41));
         assert_eq!(house.send(mail).await.said(), (202, "sent", None));
         assert_eq!(vendor.only().json().get("shoe_size").is_some(), kept, "{mode}");
-        let warned = house.seen.only().warnings.contains(&"would-drop-unknown-key");
-        assert_eq!(warned, mode == Mode::Report);
+        let seen = house.seen.only();
+        assert!(seen.warnings.contains(&"unknown-keys"));
+        assert_eq!(seen.warnings.contains(&"would-drop-unknown-key"), mode == Mode::Report);
+        let recorded = house.disclosures()[0].fields;
+        assert_eq!(recorded.contains(Field::Custom), kept, "what passed unread counts");
     }
 }
 

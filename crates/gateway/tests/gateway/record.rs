@@ -1,10 +1,14 @@
 //! Nothing leaves unrecorded, and nothing is recorded twice.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use ledger::Settled;
 use model::{FieldSet, Switch};
 use serde_json::json;
 use tokio::sync::watch;
 
+use crate::connectors_wrapped::{Phase, Wrapped};
 use crate::support::{Act, FakeVendor, House, Setup, accepted, soon};
 
 #[tokio::test]
@@ -124,4 +128,56 @@ async fn refusals_are_recorded_as_such() {
     assert_eq!(house.ledger.status().records, before + 1);
     let seen = house.seen.only();
     assert!(!house.ledger.knows_call(seen.call), "a refusal is no intent");
+}
+
+#[tokio::test]
+async fn a_defect_ends_one_call_and_no_other() {
+    let vendor = FakeVendor::accepting().await;
+    let connector = Wrapped::new(Phase::Read);
+    let house = House::with(Setup { connector, ..Setup::sendgrid(&vendor) }).await;
+    connector.set(|| panic!("a defect, on purpose"));
+    let mut caller = house.call().await;
+    caller.write(&house.mail().bytes()).await;
+    assert_eq!(caller.answer().await.said(), (500, "unknown", Some("gateway-fault")));
+    caller.write(&house.mail().bytes()).await;
+    assert_eq!(caller.answer().await.said(), (202, "sent", None));
+    assert_eq!((vendor.got().len(), house.disclosures().len()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_calls_at_once_are_each_recorded_sent_and_settled_once() {
+    const CALLERS: usize = 24;
+    const CALLS: usize = 10;
+    let vendor = FakeVendor::accepting().await;
+    let house = Arc::new(House::with(Setup::sendgrid(&vendor)).await);
+    let callers = (0..CALLERS).map(|number| {
+        let house = house.clone();
+        tokio::spawn(async move {
+            let mut caller = house.call().await;
+            for call in 0..CALLS {
+                let to = format!("person-{number}-{call}@example.com");
+                let mail = house.mail().json(|body| {
+                    body["personalizations"][0]["to"][0]["email"] = json!(to);
+                });
+                caller.write(&mail.bytes()).await;
+                assert_eq!(caller.answer().await.said(), (202, "sent", None));
+            }
+        })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.expect("every caller is answered");
+    }
+    let sent: BTreeSet<String> = vendor
+        .got()
+        .iter()
+        .map(|got| got.json()["personalizations"][0]["to"][0]["email"].to_string())
+        .collect();
+    assert_eq!((vendor.got().len(), sent.len()), (CALLERS * CALLS, CALLERS * CALLS));
+    let rows = house.disclosures();
+    let calls: BTreeSet<_> = rows.iter().map(|row| row.call).collect();
+    let people: BTreeSet<_> = rows.iter().map(|row| row.person).collect();
+    assert_eq!((rows.len(), calls.len(), people.len()), (sent.len(), sent.len(), sent.len()));
+    assert!(rows.iter().all(|row| row.settled == Settled::Sent));
+    assert_eq!(house.ledger.status().unsettled, 0);
+    assert_eq!(house.seen.all().len(), sent.len());
 }

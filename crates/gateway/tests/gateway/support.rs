@@ -524,7 +524,7 @@ impl Caller {
         self.stream.write_all(bytes).await.expect("the gateway reads");
     }
 
-    /// Reads the next answer.
+    /// Reads the next answer; one that only says to go on is one, too.
     pub async fn answer(&mut self) -> Answer {
         let reading = read_message(&mut self.stream, &mut self.held);
         let got = soon("an answer", reading).await.expect("an answer before the end");

@@ -1,5 +1,7 @@
 //! The kill switch, at each point where it is read.
 
+use std::sync::Arc;
+
 use ledger::Settled;
 use model::Switch;
 
@@ -67,4 +69,37 @@ async fn a_cut_also_holds_on_a_connection_that_was_used_before() {
     assert_eq!(vendor.got().len(), 1);
     house.switch(Switch::Open);
     assert_eq!(house.send(house.mail()).await.said(), (202, "sent", None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_amid_traffic_agrees_with_what_the_vendor_got() {
+    let vendor = FakeVendor::accepting().await;
+    let mut house = House::with(Setup::sendgrid(&vendor)).await;
+    let cut = house.switched(Switch::Stop);
+    let house = Arc::new(house);
+    let callers = (0..16).map(|_| {
+        let house = house.clone();
+        tokio::spawn(async move {
+            let mut sent = 0;
+            loop {
+                match house.send(house.mail()).await.said() {
+                    (202, "sent", None) => sent += 1,
+                    (403, "not-sent", Some("vendor-stopped")) => return sent,
+                    other => panic!("{other:?}"),
+                }
+            }
+        })
+    });
+    let callers: Vec<_> = callers.collect();
+    vendor.hears_all(40).await;
+    house.gateway.replace(cut);
+    let mut sent = 0;
+    for caller in callers {
+        sent += caller.await.expect("every caller is answered");
+    }
+    assert_eq!(vendor.got().len(), sent, "what was told and what arrived agree");
+    let rows = house.disclosures();
+    let counted = rows.iter().filter(|row| row.settled == Settled::Sent).count();
+    assert_eq!(counted, sent);
+    assert!(rows.iter().all(|row| matches!(row.settled, Settled::Sent | Settled::NotSent)));
 }
