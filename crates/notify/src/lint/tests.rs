@@ -85,6 +85,18 @@ fn every_form_of_link_is_refused() {
 }
 
 #[test]
+fn a_name_or_a_code_that_spells_a_word_of_mark_up_is_no_link() {
+    let to = Addressee {
+        name: Some("Ashref Hrefi".into()),
+        code: "HREF-0000-HREF-0000".into(),
+        ..reader(Translation::English)
+    };
+    let notice = Templates::shipped().write(&facts(), &to).expect("it can be written");
+    assert_eq!(lint(&notice, &facts(), &to), Ok(()));
+    assert!(notice.text.contains("Ashref"));
+}
+
+#[test]
 fn only_the_own_site_and_the_own_contact_may_be_named() {
     assert_eq!(said("Type flickr.com yourself. Or «flickr.com», or “Flickr.com”."), [""; 0]);
     assert_eq!(said("Write to privacy@flickr.com."), [""; 0]);
