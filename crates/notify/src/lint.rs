@@ -394,8 +394,8 @@ impl Found<'_> {
     }
 }
 
-/// Whether an attribute is given a value somewhere. The word alone is in names and, once in 260,000,
-/// in a code.
+/// Whether an attribute is given a value somewhere. The word alone is in names and, once in
+/// 260,000, in a code.
 fn has_attribute(lower: &str, name: &str) -> bool {
     lower.match_indices(name).any(|(at, _)| lower[at + name.len()..].trim_start().starts_with('='))
 }

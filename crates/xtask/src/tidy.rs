@@ -176,7 +176,7 @@ fn connectors_detectors_and_scenarios_have_their_section() {
     let shared =
         ["lib", "call", "connector", "export", "reference", "routine", "webhook", "json", "form"];
     equal_names("crates/connectors/src", "rs", &shared, "docs/connectors.md");
-    equal_names("crates/detect/src", "rs", &["lib"], "docs/detectors.md");
+    equal_names("crates/detect/src", "rs", &["lib", "sample"], "docs/detectors.md");
     equal_names("scenarios", "toml", &[], "docs/drills.md");
 }
 
