@@ -99,7 +99,7 @@ pub async fn run(command: Command, global: &Global) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Checks the audit log: asks the server, or looks into the data folder itself when none runs there.
+/// Checks the audit log: asks the server, or looks into the data folder when none runs there.
 /// Exit code 1 when the chain is broken.
 async fn verify(global: &Global) -> Result<ExitCode> {
     let asked = match ask_to_verify(global).await {
