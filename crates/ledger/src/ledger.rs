@@ -267,6 +267,11 @@ impl Ledger {
         self.0.shared.read().people.find(identifier)
     }
 
+    /// Every identifier by which a person is found now. Looks at all identifiers there are.
+    pub fn identifiers_of(&self, person: PersonKey) -> Vec<IdentifierHash> {
+        self.0.shared.read().people.identifiers_of(person)
+    }
+
     /// Persons to whom it belonged before, oldest first, with the time from which it did.
     pub fn earlier_persons(&self, identifier: IdentifierHash) -> Vec<(PersonKey, Timestamp)> {
         self.0.shared.read().people.earlier(identifier)

@@ -128,6 +128,13 @@ impl People {
         earlier.filter_map(|&(key, from)| Some((self.links.resolve(key)?, from))).collect()
     }
 
+    /// Every identifier by which a person is found, if the directory or a call named them with it.
+    pub fn identifiers_of(&self, person: PersonKey) -> Vec<IdentifierHash> {
+        let theirs = |holder: &Holder| self.links.resolve(holder.person) == Some(person);
+        let found = self.holders.iter().filter(|(_, holder)| theirs(holder));
+        found.map(|(&identifier, _)| identifier).collect()
+    }
+
     /// What resolves keys, as it stands now.
     pub fn links(&self) -> &Arc<Links> {
         &self.links

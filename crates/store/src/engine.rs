@@ -154,6 +154,14 @@ impl Connection {
         question(&Tx { connection: &transaction, world })
     }
 
+    /// Folds the write-ahead file in and empties it, waiting for those who read an earlier state.
+    pub(crate) fn fold(&self) -> anyhow::Result<()> {
+        let fold = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let busy: i64 = self.0.query_row(fold, [], |row| row.get(0))?;
+        anyhow::ensure!(busy == 0, "somebody reads an earlier state of the store for too long");
+        Ok(())
+    }
+
     /// Writes a copy of the whole store, as it is now, to a file that does not exist yet.
     pub(crate) fn copy_to(&self, path: &Path) -> anyhow::Result<()> {
         create_private(path).context("creating the copy's file")?;

@@ -1,6 +1,6 @@
-//! Facts: what was observed, once each. Never changed, and never interpreted here.
+//! Facts: what was observed, once each. Never interpreted here, and changed only to forget a person.
 
-use model::{Fact, FactId, VendorName};
+use model::{Fact, FactId, IdentifierHash, VendorName};
 use serde::Serialize;
 
 use crate::columns::{Document, bind};
@@ -57,6 +57,23 @@ impl Tx<'_> {
             }
         }
         Ok(new)
+    }
+
+    /// Takes these identifiers out of every fact: what happened stays, to whom does not. Reads all
+    /// facts. How many were changed.
+    ///
+    /// # Errors
+    /// Faults only.
+    pub fn anonymise_facts(&self, identifiers: &[IdentifierHash]) -> anyhow::Result<usize> {
+        let mut changed = 0;
+        for identifier in identifiers {
+            let (said, holding) = (format!("\"{identifier}\""), format!("%\"{identifier}\"%"));
+            changed += self.execute(
+                "UPDATE facts SET document = REPLACE(document, ?1, 'null') WHERE document LIKE ?2",
+                bind![&said, &holding],
+            )?;
+        }
+        Ok(changed)
     }
 
     /// The fact of this id.
@@ -139,6 +156,29 @@ mod tests {
                 reference: ReferenceCheck::Absent,
             },
         }
+    }
+
+    #[test]
+    fn a_person_is_taken_out_of_facts_and_what_happened_stays() {
+        let scratch = Scratch::new();
+        let tx = scratch.tx();
+        let to = |number: u8| Some(IdentifierHash([number; 16]));
+        let mut told = [fact(1, None, Some("ev-1")), fact(2, None, Some("ev-2"))];
+        for (fact, number) in told.iter_mut().zip(1..) {
+            if let FactBody::VendorEvent { recipient, .. } = &mut fact.body {
+                *recipient = to(number);
+            }
+        }
+        tx.insert_facts(&told).expect("kept");
+        assert_eq!(
+            tx.anonymise_facts(&[to(1).expect("one"), to(9).expect("one")]).expect("done"),
+            1
+        );
+        let recipient = |id| match tx.fact(id).expect("it is there").body {
+            FactBody::VendorEvent { recipient, .. } => recipient,
+            other => panic!("not an event: {}", other.kind()),
+        };
+        assert_eq!((recipient(told[0].id), recipient(told[1].id)), (None, to(2)));
     }
 
     #[test]

@@ -30,7 +30,7 @@ mod workloads;
 mod writer;
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
@@ -70,6 +70,7 @@ use crate::writer::{Counts, Queue};
 pub struct Store(Arc<Open>);
 
 struct Open {
+    path: PathBuf,
     world: World,
     readers: Readers,
     permits: Arc<Semaphore>,
@@ -112,6 +113,7 @@ impl Store {
             })
             .context("starting the store's writer")?;
         Ok(Self(Arc::new(Open {
+            path: path.to_owned(),
             world,
             readers,
             permits: Arc::new(Semaphore::new(limits::STORE_READERS)),
@@ -172,6 +174,14 @@ impl Store {
         question: impl FnOnce(&Tx<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         self.0.readers.ask(&self.0.world, question)
+    }
+
+    /// Leaves nothing in any of its files of what was deleted or changed before; blocks.
+    ///
+    /// # Errors
+    /// When somebody reads an earlier state for too long; faults of the disk.
+    pub fn wipe_deleted(&self) -> anyhow::Result<()> {
+        Connection::open_writer(&self.0.path)?.fold().context("emptying the write-ahead file")
     }
 
     /// Writes a copy of the store as it is now to a new file; blocks.

@@ -114,7 +114,7 @@ pub async fn list_erasures(_: Operator, State(app): State<App>) -> Answer<Json<V
     Ok(Json(json!({ "erasures": shown })))
 }
 
-/// Erases: hidden at once, the mapping gone, and sealed so that no file yields it any more.
+/// Erases: hidden at once, the mapping gone, and no file with a keyed hash of theirs any more.
 pub async fn approve_erasure(
     by: Operator,
     State(app): State<App>,
@@ -133,9 +133,11 @@ pub async fn approve_erasure(
             "somebody else has to approve this: two pairs of eyes",
         ));
     }
+    let facts = anonymise_facts(&app, erasure.identifier).await?;
     let forgotten = app.ledger.forget(&[erasure.identifier]).await.map_err(anyhow::Error::from)?;
     let sealed = app.ledger.seal().await?;
-    let receipt = json!({ "erasure": id, "forgotten": forgotten, "sealed": sealed });
+    let receipt =
+        json!({ "erasure": id, "forgotten": forgotten, "facts": facts, "sealed": sealed });
     let detail = receipt.clone();
     app.store
         .write(move |tx| {
@@ -145,5 +147,20 @@ pub async fn approve_erasure(
             by.audit(tx, &id, detail)
         })
         .await?;
+    let store = app.store.clone();
+    tokio::task::spawn_blocking(move || store.wipe_deleted())
+        .await
+        .map_err(anyhow::Error::from)??;
     Ok(Json(receipt))
+}
+
+/// Takes a person's identifiers out of what vendors and others reported. Before the mapping goes, so
+/// that a crash in between leaves an erasure that can be approved again.
+async fn anonymise_facts(app: &App, identifier: IdentifierHash) -> anyhow::Result<usize> {
+    let ledger = app.ledger.clone();
+    let identifiers = tokio::task::spawn_blocking(move || {
+        ledger.person(identifier).map(|person| ledger.identifiers_of(person)).unwrap_or_default()
+    })
+    .await?;
+    app.store.write(move |tx| tx.anonymise_facts(&identifiers)).await
 }
