@@ -151,33 +151,23 @@ fn in_the_same_change(
 }
 
 fn published(incident: &Incident, number: u32, version: u32) -> Result<store::Bulletin> {
-    let text = incident
-        .bulletins
-        .iter()
+    let mut bulletins = incident.bulletins.iter();
+    let found = bulletins
         .find(|bulletin| bulletin.number == number)
         .and_then(|bulletin| bulletin.versions.iter().find(|one| one.version == version))
-        .and_then(|version| {
-            let english = version.texts.iter().find(|text| text.language.as_str() == "en");
-            english.or(version.texts.first())
-        })
-        .context("a published bulletin has a text")?;
-    let published_at = incident
-        .bulletins
-        .iter()
-        .flat_map(|bulletin| &bulletin.versions)
-        .filter_map(|version| match version.state {
-            incident::BulletinState::Published { at, .. } => Some(at),
-            _ => None,
-        })
-        .max()
-        .unwrap_or(incident.declared_at);
+        .context("a published bulletin is in its incident")?;
+    let english = found.texts.iter().find(|text| text.language.as_str() == "en");
+    let text = english.or(found.texts.first()).context("a published bulletin has a text")?;
+    let incident::BulletinState::Published { at, .. } = found.state else {
+        anyhow::bail!("the bulletin is not published");
+    };
     Ok(store::Bulletin {
         incident: incident.id,
         number,
         version,
         title: text.title.clone(),
         text: text.body.clone(),
-        published_at,
+        published_at: at,
     })
 }
 
