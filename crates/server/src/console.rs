@@ -1,7 +1,11 @@
 //! The operators' console: one read-only page per incident, behind an operator's token.
 
 mod chart;
+mod clocks;
+mod exposure;
 mod page;
+mod response;
+mod words;
 
 use axum::Router;
 use axum::extract::{Form, Path, State};
@@ -9,13 +13,13 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use incident::Incident;
 use maud::Markup;
 use model::{IncidentId, Secret, limits};
 use serde::Deserialize;
 
 use crate::api::auth;
 use crate::api::error::ApiError;
-use crate::api::incidents::clocks;
 use crate::app::App;
 use crate::respond;
 
@@ -30,30 +34,55 @@ pub fn router(app: &App) -> Router<App> {
         .route_layer(from_fn_with_state(app.clone(), auth::check_console))
         .route("/console/login", get(login_page).post(login))
         .route("/assets/cordon.css", get(crate::http::style))
+        .route("/assets/icon.svg", get(crate::http::icon))
 }
 
 async fn home(State(app): State<App>) -> Result<Markup, ApiError> {
     let rows = app.store.read(|tx| tx.incidents(limits::PAGE_ROWS)).await?;
-    let incidents = rows.iter().map(|row| row.document.read()).collect::<anyhow::Result<Vec<_>>>()?;
+    let incidents =
+        rows.iter().map(|row| row.document.read()).collect::<anyhow::Result<Vec<_>>>()?;
     Ok(page::home(&incidents))
 }
 
 async fn incident(
     State(app): State<App>,
-    Path(id): Path<IncidentId>,
-) -> Result<Markup, ApiError> {
-    let incident = respond::load(&app, id).await?;
-    let clocks = clocks(&app, &incident).await?;
-    let notices = app
+    Path(id): Path<String>,
+) -> Result<(StatusCode, Markup), ApiError> {
+    let Some(incident) = find(&app, &id).await? else {
+        return Ok((StatusCode::NOT_FOUND, page::not_found()));
+    };
+    let (id, vendor) = (incident.id, app.vendor(&incident.vendor).await?);
+    let (notices, evidence) = app
         .store
         .read(move |tx| {
             let notices = tx.notices_of(id)?.into_iter();
-            notices.map(|notice| Ok((tx.delivery_totals(notice.id)?, notice))).collect()
+            let notices = notices.map(|notice| Ok((tx.delivery_totals(notice.id)?, notice)));
+            Ok((notices.collect::<anyhow::Result<_>>()?, tx.evidence_of(id)?.len()))
         })
         .await?;
-    let evidence = app.store.read(move |tx| tx.evidence_of(id)).await?.len();
-    let shown = page::Shown { incident, clocks, notices, evidence, now: app.world.now() };
-    Ok(page::incident(&shown))
+    let shown = page::Shown {
+        clocks: incident.clocks(&app.config.company.profile()),
+        contract: incident::contract_clock(
+            &vendor.contract,
+            incident.vendor_aware_at,
+            incident.vendor_told_at,
+        ),
+        incident,
+        notices,
+        evidence,
+        now: app.world.now(),
+    };
+    Ok((StatusCode::OK, page::incident(&shown)))
+}
+
+async fn find(app: &App, id: &str) -> anyhow::Result<Option<Incident>> {
+    let Ok(id) = IncidentId::parse(id) else { return Ok(None) };
+    match respond::load(app, id).await {
+        Err(error) if matches!(error.downcast_ref(), Some(store::Refused::NotFound { .. })) => {
+            Ok(None)
+        }
+        found => found.map(Some),
+    }
 }
 
 async fn login_page() -> Markup {

@@ -3,6 +3,7 @@
 
 pub mod feeds;
 pub mod pages;
+mod well_known;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -43,7 +44,10 @@ pub fn router(app: &App) -> Router {
         .route("/feed.atom", get(atom))
         .route("/feed.rss", get(rss))
         .route("/feed.json", get(json_feed))
+        .route("/robots.txt", get(async || well_known::ROBOTS))
+        .route("/.well-known/security.txt", get(security_txt))
         .route("/assets/cordon.css", get(crate::http::style))
+        .route("/assets/icon.svg", get(crate::http::icon))
         .route(
             "/hooks/{vendor}",
             post(webhook).layer(DefaultBodyLimit::max(limits::WEBHOOK_BODY_BYTES)),
@@ -189,11 +193,19 @@ async fn not_found(State(app): State<App>) -> (StatusCode, Markup) {
     (StatusCode::NOT_FOUND, pages::not_found(&frame(&app, "")))
 }
 
+async fn security_txt(State(app): State<App>) -> String {
+    let contact = &app.config.company.privacy_contact;
+    well_known::security_txt(contact, app.portal_url(), app.world.now())
+}
+
 async fn feed(app: &App, kind: &'static str, write: impl Fn(&Feed<'_>) -> String) -> Response {
     match bulletins(app).await {
         Ok(bulletins) => {
-            let feed =
-                Feed { company: &app.config.company, base: app.portal_url(), bulletins: &bulletins };
+            let feed = Feed {
+                company: &app.config.company,
+                base: app.portal_url(),
+                bulletins: &bulletins,
+            };
             ([(header::CONTENT_TYPE, kind)], write(&feed)).into_response()
         }
         Err(error) => error.into_response(),
@@ -231,7 +243,8 @@ async fn webhook(
         Err(HookRefused::Unexpected) => StatusCode::NOT_FOUND.into_response(),
         Err(HookRefused::Webhook(refused)) => {
             tracing::warn!(error.code = refused.code(), "a webhook was refused");
-            ApiError::refused(StatusCode::FORBIDDEN, refused.code(), refused.to_string()).into_response()
+            ApiError::refused(StatusCode::FORBIDDEN, refused.code(), refused.to_string())
+                .into_response()
         }
         Err(HookRefused::Fault(error)) => ApiError::from(error).into_response(),
     }

@@ -1,6 +1,9 @@
-//! Bars as SVG, drawn on the server: light upper bound, dark lower bound, a table beside it.
+//! Bars as SVG, drawn on the server, beside the numbers that they show: pictures for the eye,
+//! the table for everybody. Lengths are in percent, so that they fit any width.
 
 use maud::{Markup, html};
+
+use super::words::grouped;
 
 /// One bar: a name, at least so many, at most so many.
 pub struct Bar {
@@ -12,43 +15,60 @@ pub struct Bar {
     pub upper: u64,
 }
 
-const WIDTH: u64 = 640;
-const ROW: u64 = 28;
-const NAME: u64 = 150;
-const VALUE: u64 = 110;
-
-/// Horizontal bars, one below the other, as wide as their numbers.
-pub fn bars(title: &str, bars: &[Bar]) -> Markup {
-    let most = bars.iter().map(|bar| bar.upper).max().unwrap_or(0).max(1);
-    let room = WIDTH - NAME - VALUE;
-    let length = |count: u64| count * room / most;
-    let height = ROW * bars.len() as u64;
+/// Horizontal bars in a table, as wide as their numbers.
+pub fn bars(caption: &str, of: &str, bars: &[Bar]) -> Markup {
+    let most = bars.iter().map(|bar| bar.upper).max().unwrap_or(0);
     html! {
-        svg .chart viewBox={ "0 0 " (WIDTH) " " (height) } role="img" aria-label=(title) {
-            title { (title) }
-            @for (index, bar) in bars.iter().enumerate() {
-                @let top = ROW * index as u64;
-                text x="0" y=(top + 19) { (bar.name) }
-                rect .upper x=(NAME) y=(top + 5) width=(length(bar.upper)) height="18" rx="3" {}
-                rect .lower x=(NAME) y=(top + 5) width=(length(bar.lower)) height="18" rx="3" {}
-                text .value x=(NAME + length(bar.upper) + 8) y=(top + 19) { (grouped(bar.upper)) }
+        table .bars {
+            caption { (caption) }
+            thead { tr {
+                th scope="col" { (of) }
+                td .picture {}
+                th .number scope="col" { "at least" }
+                th .number scope="col" { "at most" }
+            } }
+            tbody {
+                @for bar in bars {
+                    tr {
+                        th scope="row" { (bar.name) }
+                        td .picture {
+                            svg height="14" aria-hidden="true" {
+                                rect .upper width=(percent(bar.upper, most)) height="14" rx="3" {}
+                                rect .lower width=(percent(bar.lower, most)) height="14" rx="3" {}
+                            }
+                        }
+                        td .number { (grouped(bar.lower)) }
+                        td .number { (grouped(bar.upper)) }
+                    }
+                }
             }
         }
     }
 }
 
-/// `1 234 567`, with narrow no-break spaces.
-pub fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let first = digits.len() % 3;
-    let mut out = String::from(&digits[..first]);
-    for chunk in digits.as_bytes()[first..].chunks(3) {
-        if !out.is_empty() {
-            out.push('\u{202f}');
+/// Parts of a whole in one bar, each with its class; what is left stays empty.
+pub fn stack(whole: u64, parts: &[(&str, u64)]) -> Markup {
+    let placed = parts.iter().scan(0, |end, &(class, count)| {
+        *end += count;
+        Some((class, *end - count, count))
+    });
+    html! {
+        svg .stack height="16" aria-hidden="true" {
+            @for (class, start, count) in placed {
+                rect class=(class) x=(percent(start, whole)) width=(percent(count, whole))
+                    height="16" {}
+            }
         }
-        out.extend(chunk.iter().map(|&digit| char::from(digit)));
     }
-    out
+}
+
+/// A small number still shows: a length is nothing only for nothing.
+fn percent(count: u64, whole: u64) -> String {
+    const LEAST: f64 = 0.6;
+    match count {
+        0 => "0".to_owned(),
+        _ => format!("{:.1}%", (count as f64 * 100.0 / whole.max(count) as f64).max(LEAST)),
+    }
 }
 
 #[cfg(test)]
@@ -56,14 +76,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_grouped_and_bars_are_as_long_as_they() {
-        assert_eq!(grouped(1_234_567), "1\u{202f}234\u{202f}567");
-        assert_eq!((grouped(0), grouped(999)), ("0".into(), "999".into()));
+    fn bars_are_as_long_as_their_numbers_and_a_small_one_still_shows() {
         let two = [
-            Bar { name: "email".into(), lower: 0, upper: 100 },
-            Bar { name: "name".into(), lower: 25, upper: 50 },
+            Bar { name: "email".into(), lower: 1, upper: 1_000 },
+            Bar { name: "name".into(), lower: 0, upper: 500 },
         ];
-        let drawn = bars("persons per field", &two).into_string();
-        assert!(drawn.contains("width=\"380\"") && drawn.contains("width=\"190\""), "{drawn}");
+        let drawn = bars("persons per field", "field", &two).into_string();
+        for part in ["width=\"100.0%\"", "width=\"0.6%\"", "width=\"50.0%\"", "width=\"0\""] {
+            assert!(drawn.contains(part), "{part}: {drawn}");
+        }
+    }
+
+    #[test]
+    fn parts_stand_one_after_the_other() {
+        let drawn = stack(200, &[("delivered", 150), ("undelivered", 10)]).into_string();
+        assert!(drawn.contains(r#"class="delivered" x="0" width="75.0%""#), "{drawn}");
+        assert!(drawn.contains(r#"class="undelivered" x="75.0%" width="5.0%""#), "{drawn}");
     }
 }

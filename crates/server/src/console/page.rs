@@ -1,20 +1,23 @@
-//! The incident page: where the response stands, what was done, who is exposed, which clocks run.
+//! The console's pages: all incidents, one incident, log in. What stands inside an incident's page
+//! is in the files beside.
 
-use incident::{Incident, PlannedStep, ScopeVersion, StepState};
+use incident::{Clock, ContractClock, Incident, NoticeState, State};
 use maud::{DOCTYPE, Markup, html};
-use model::Timestamp;
-use serde_json::Value;
+use model::{Switch, Timestamp};
 use store::{DeliveryTotals, Notice};
 
-use super::chart::{Bar, bars, grouped};
+use super::words::{after, between, counted, grouped, quoted, span};
+use super::{clocks, exposure, response};
 use crate::portal::pages::human;
 
 /// Everything that the page of one incident shows.
 pub struct Shown {
     /// The incident.
     pub incident: Incident,
-    /// Its clocks, as the API gives them.
-    pub clocks: Value,
+    /// Its clocks, those that apply first, each part by its deadline.
+    pub clocks: Vec<Clock>,
+    /// How late the vendor was.
+    pub contract: ContractClock,
     /// Its notices with their totals.
     pub notices: Vec<(DeliveryTotals, Notice)>,
     /// How many pieces of evidence were kept.
@@ -30,13 +33,15 @@ fn page(title: &str, content: &Markup) -> Markup {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="robots" content="noindex";
                 title { (title) " · Cordon" }
                 link rel="stylesheet" href="/assets/cordon.css";
+                link rel="icon" href="/assets/icon.svg";
             }
             body .wide {
                 a .skip href="#content" { "Skip to content" }
                 header {
-                    p .brand { a href="/console" { "Cordon" } }
+                    p .brand { a href="/console" { strong { "Cordon" } span { " · Incidents" } } }
                 }
                 main #content { (content) }
             }
@@ -48,15 +53,16 @@ fn page(title: &str, content: &Markup) -> Markup {
 pub fn home(incidents: &[Incident]) -> Markup {
     let content = html! {
         h1 { "Incidents" }
-        @if incidents.is_empty() {
-            p .lead { "None was declared." }
-        }
+        @if incidents.is_empty() { p .lead { "None was declared." } }
         @for incident in incidents {
             article {
                 h2 { a href={ "/console/incidents/" (incident.id) } { (incident.title) } }
                 p .meta {
-                    (incident.vendor) " · " (incident.state.name()) " · declared "
+                    (state_of(incident)) " " (incident.vendor) " · declared "
                     (human(incident.declared_at))
+                    @if let Some(scope) = incident.scope() {
+                        " · " (between(scope.lower.persons, scope.upper.persons)) " persons"
+                    }
                 }
             }
         }
@@ -66,283 +72,302 @@ pub fn home(incidents: &[Incident]) -> Markup {
 
 /// Asks for an operator's token.
 pub fn login(wrong: bool) -> Markup {
+    const WRONG: &str = "That is no operator's token.";
     let content = html! {
         h1 { "Log in" }
         @if wrong {
-            div .result.bad role="status" { p { "That is no operator's token." } }
+            div .result.bad #wrong role="alert" { p { (WRONG) } }
         }
         form method="post" action="/console/login" {
             label for="token" { "Operator token" }
-            input #token name="token" type="password" required autocomplete="current-password";
+            input #token name="token" type="password" required autocomplete="current-password"
+                aria-describedby=[wrong.then_some("wrong")];
             button { "Log in" }
         }
     };
-    page("Log in", &content)
+    page(if wrong { WRONG } else { "Log in" }, &content)
 }
+
+/// There is no such incident.
+pub fn not_found() -> Markup {
+    let content = html! {
+        h1 { "There is no such incident" }
+        p { a href="/console" { "All incidents" } }
+    };
+    page("There is no such incident", &content)
+}
+
+const PARTS: [(&str, &str); 6] = [
+    ("exposed", "Exposed"),
+    ("not-exposed", "Not exposed"),
+    ("containment", "Done"),
+    ("notices", "Told"),
+    ("clocks", "Clocks"),
+    ("timeline", "Timeline"),
+];
 
 /// One incident.
 pub fn incident(shown: &Shown) -> Markup {
     let incident = &shown.incident;
     let content = html! {
-        p .meta { a href="/console" { "All incidents" } }
-        h1 { (incident.title) }
-        p .meta {
-            span .tag.wait { (incident.state.name()) } " "
-            (incident.vendor) " · declared by " (incident.declared_by) " "
-            (human(incident.declared_at)) " · aware since " (human(incident.aware_at))
-        }
+        h1 { (quoted(&incident.title)) }
+        (track(incident))
         (figures(shown))
+        (facts(shown))
+        nav aria-label="On this page" {
+            ul { @for (part, name) in PARTS { li { a href={ "#" (part) } { (name) } } } }
+        }
         div .columns {
             div {
-                (scope(incident))
-                (containment(incident))
+                (exposure::exposed(incident))
+                (exposure::not_exposed(incident))
+                (exposure::statements(&incident.statements))
             }
             div {
-                (notices(&shown.notices))
-                (clocks(&shown.clocks, shown.now))
+                (response::containment(incident))
+                (response::notices(incident, &shown.notices))
             }
         }
-        (timeline(incident))
+        (clocks::clocks(&shown.clocks, &shown.contract, shown.now))
+        (response::timeline(incident))
     };
     page(&incident.title, &content)
 }
 
+fn state_of(incident: &Incident) -> Markup {
+    let class = match incident.state {
+        State::Declared => "no",
+        State::Contained | State::Scoped | State::Notifying => "wait",
+        State::Monitoring | State::Closed => "ok",
+    };
+    html! { span class={ "tag " (class) } { (incident.state.name()) } }
+}
+
+/// Each state with the time at which it was reached; the one that the incident is in is marked.
+fn track(incident: &Incident) -> Markup {
+    let all = [
+        (State::Declared, Some(incident.declared_at)),
+        (State::Contained, incident.contained_at),
+        (State::Scoped, incident.scopes.first().map(|scope| scope.at)),
+        (State::Notifying, approved_at(incident)),
+        (State::Monitoring, ended_at(incident)),
+        (State::Closed, incident.closed_at),
+    ];
+    html! {
+        ol .track aria-label="Where the response stands" {
+            @for (state, at) in all {
+                li class=[at.map(|_| "reached")] aria-current=[(state == incident.state).then_some("step")] {
+                    b { (state.name()) }
+                    @match at {
+                        Some(at) if state == State::Declared => (human(at)),
+                        Some(at) => (after(at, incident.declared_at)),
+                        None => "not yet",
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// When the first notice went on its way.
+fn approved_at(incident: &Incident) -> Option<Timestamp> {
+    let approved = incident.notices.iter().filter_map(|notice| match notice.state {
+        NoticeState::Approved { at, .. } | NoticeState::Ended { approved_at: at, .. } => Some(at),
+        NoticeState::Draft | NoticeState::Rejected { .. } => None,
+    });
+    approved.min()
+}
+
+/// When the last notice had ended, once none is on its way.
+fn ended_at(incident: &Incident) -> Option<Timestamp> {
+    let ended = incident.notices.iter().filter_map(|notice| match notice.state {
+        NoticeState::Ended { at, .. } => Some(at),
+        _ => None,
+    });
+    ended.max().filter(|_| incident.state >= State::Monitoring)
+}
+
 fn figures(shown: &Shown) -> Markup {
     let incident = &shown.incident;
-    let took = |at: Option<Timestamp>| {
-        at.map_or_else(
-            || "not yet".to_owned(),
-            |at| format!("{:.1} s", at.seconds_since(incident.declared_at)),
-        )
-    };
+    let verified = incident.plan.iter().filter(|step| step.verified()).count();
     let told: u64 = shown.notices.iter().map(|(totals, _)| totals.delivered).sum();
+    let audience: u64 = shown.notices.iter().map(|(totals, _)| totals.audience).sum();
     html! {
         ul .figures {
-            li { b { (took(incident.contained_at)) } "until contained" }
-            li { b { (took(incident.scopes.first().map(|scope| scope.at))) } "until scoped" }
-            @if let Some(scope) = incident.scope() {
-                li { b { (grouped(scope.upper.persons)) } "persons at most" }
-                li { b { (grouped(scope.lower.persons)) } "persons for certain" }
+            li {
+                @match incident.scope() {
+                    Some(scope) => b { (between(scope.lower.persons, scope.upper.persons)) },
+                    None => b { "not known" },
+                }
+                "persons exposed"
             }
-            li { b { (grouped(told)) } "told by mail" }
-            li { b { (shown.evidence) } "pieces of evidence" }
-        }
-    }
-}
-
-fn scope(incident: &Incident) -> Markup {
-    let Some(scope) = incident.scope() else {
-        return html! { h2 { "Who is exposed" } p { "Not known yet." } };
-    };
-    html! {
-        h2 { "Who is exposed" }
-        p .meta {
-            "Version " (scope.version) ", " (human(scope.at)) ". " (scope.reason) ". "
-            "Light bars: at most. Dark bars: for certain."
-        }
-        h3 { "Persons per field" }
-        (bars("Persons per exposed field", &by_field(scope)))
-        h3 { "Persons per country" }
-        (bars("Persons per country", &by_country(scope)))
-        h3 { "What was not exposed" }
-        div .scroll {
-            table {
-                thead { tr { th { "Field" } th { "Grade" } th { "Because" } } }
-                tbody {
-                    @for said in &scope.not_exposed {
-                        tr {
-                            td { (said.field) }
-                            td { (said.grade) }
-                            td { (said.because) }
-                        }
-                    }
+            li { b { (verified) " of " (incident.plan.len()) } "steps done and verified" }
+            li {
+                @match shown.notices.len() {
+                    0 => { b { "nobody" } "told yet" }
+                    _ => { b { (grouped(told)) " of " (grouped(audience)) } "notices delivered" }
                 }
             }
+            li { (next_deadline(shown)) }
         }
     }
 }
 
-fn by_field(scope: &ScopeVersion) -> Vec<Bar> {
-    let count = |field| scope.lower.by_field.get(field).copied().unwrap_or(0);
-    let bars = scope.upper.by_field.iter();
-    bars.map(|(field, &upper)| Bar { name: field.to_string(), lower: count(field), upper }).collect()
-}
-
-/// The largest countries; the others together in the last bar.
-fn by_country(scope: &ScopeVersion) -> Vec<Bar> {
-    const SHOWN: usize = 12;
-    let lower = |name: &str| scope.lower.by_country.get(name).copied().unwrap_or(0);
-    let mut bars: Vec<Bar> = scope
-        .upper
-        .by_country
-        .iter()
-        .map(|(name, &upper)| Bar { name: name.clone(), lower: lower(name), upper })
-        .collect();
-    bars.sort_by_key(|bar| std::cmp::Reverse(bar.upper));
-    if bars.len() > SHOWN {
-        let rest = bars.split_off(SHOWN - 1);
-        let sum = |count: fn(&Bar) -> u64| rest.iter().map(count).sum();
-        let name = format!("{} others", rest.len());
-        bars.push(Bar { name, lower: sum(|bar| bar.lower), upper: sum(|bar| bar.upper) });
-    }
-    bars
-}
-
-fn containment(incident: &Incident) -> Markup {
+fn next_deadline(shown: &Shown) -> Markup {
+    let past = clocks::past(&shown.clocks, shown.now);
     html! {
-        h2 { "Containment" }
-        div .scroll {
-            table {
-                thead { tr { th { "Step" } th { "State" } th { "Seen" } } }
-                tbody {
-                    @for step in &incident.plan {
-                        tr {
-                            td { (step.action) }
-                            td { (state(step)) }
-                            td { (seen(step)) }
-                        }
-                    }
-                }
+        @match clocks::next(&shown.clocks, shown.now) {
+            Some((clock, at)) => {
+                b { (span(at.seconds_since(shown.now))) }
+                "until " (clock.regime) " is due"
             }
+            None => { b { "none" } "of the known deadlines is ahead" }
+        }
+        @if past > 0 { ", " strong .past { (counted(past, "deadline")) " past" } }
+    }
+}
+
+fn facts(shown: &Shown) -> Markup {
+    let incident = &shown.incident;
+    let all = [
+        ("Vendor", html! { (incident.vendor) }),
+        ("Gateway", gateway(incident)),
+        ("Intruder's window", html! { (exposure::window(incident.window)) }),
+        ("Intruder's reach", exposure::reach(&incident.reach)),
+        ("Declared by", html! { (incident.declared_by) }),
+        ("Aware since", human_or(Some(incident.aware_at))),
+        ("Told by the vendor", human_or(incident.vendor_told_at)),
+        ("Evidence", evidence(shown)),
+        ("As of", html! { time datetime=(shown.now) { (human(shown.now)) } }),
+    ];
+    html! {
+        dl .facts {
+            @for (name, fact) in &all { div { dt { (name) } dd { (fact) } } }
+            @for (role, operator) in &incident.roles { div { dt { (role.name()) } dd { (operator) } } }
         }
     }
 }
 
-fn state(step: &PlannedStep) -> Markup {
-    let (class, word) = match &step.state {
-        StepState::Planned => ("", "planned"),
-        StepState::Approved { .. } => ("wait", "approved"),
-        StepState::Running { .. } => ("wait", "running"),
-        StepState::Done { verified: true, .. } => ("ok", "done, verified"),
-        StepState::Done { verified: false, .. } => ("wait", "done, not verified"),
-        StepState::Failed { .. } => ("no", "failed"),
-        StepState::Skipped { .. } => ("wait", "skipped"),
-    };
-    html! { span class={ "tag " (class) } { (word) } }
-}
-
-fn seen(step: &PlannedStep) -> Markup {
+fn evidence(shown: &Shown) -> Markup {
+    let findings = &shown.incident.findings;
     html! {
-        @match &step.state {
-            StepState::Done { detail, proof, .. } => {
-                @for line in detail { (line) br; }
-                @if let Some(proof) = proof { "Proof: " (proof) }
-            }
-            StepState::Failed { detail, .. } => { @for line in detail { (line) br; } }
-            StepState::Skipped { why, by, .. } => { (why) " (" (by) ")" }
-            StepState::Planned | StepState::Approved { .. } | StepState::Running { .. } => {
-                @if let Some(guide) = &step.guide {
-                    details {
-                        summary { "How to do it by hand" }
-                        ol { @for line in &guide.steps { li { (line) } } }
-                        p { "Proof: " (guide.proof) }
-                    }
-                }
-            }
-        }
+        (counted(shown.evidence, "piece")) " kept, " (counted(findings.len(), "finding"))
+        @if let Some(best) = findings.values().max() { ", the best of grade " (best) }
     }
 }
 
-fn notices(notices: &[(DeliveryTotals, Notice)]) -> Markup {
+fn human_or(at: Option<Timestamp>) -> Markup {
+    html! { @match at { Some(at) => (human(at)), None => "not yet" } }
+}
+
+fn gateway(incident: &Incident) -> Markup {
+    let cut = &incident.cut;
     html! {
-        h2 { "Notices" }
-        @if notices.is_empty() { p { "None was drafted." } }
-        @for (totals, notice) in notices {
-            p .meta {
-                (notice.id) " · " (notice.state.name()) " · by " (notice.author)
-                @if let Some(approver) = &notice.approver { ", approved by " (approver) }
-            }
-            @let ended = totals.audience - totals.pending - totals.handing;
-            progress max=(totals.audience.max(1)) value=(ended) aria-label="Recipients who are settled" {}
-            div .scroll {
-                table {
-                    thead { tr {
-                        @for name in ["Audience", "Delivered", "Bounced", "Failed", "Suppressed", "Pending", "Unknown"] {
-                            th .number { (name) }
-                        }
-                    } }
-                    tbody { tr {
-                        @for count in [
-                            totals.audience, totals.delivered, totals.bounced, totals.failed,
-                            totals.suppressed, totals.pending + totals.handing, totals.unknown,
-                        ] {
-                            td .number { (grouped(count)) }
-                        }
-                    } }
-                }
-            }
-            @if totals.possible_duplicates > 0 {
-                p .meta { (totals.possible_duplicates) " may have got a second copy." }
-            }
+        @match cut.switch {
+            Switch::Open => "open: calls pass",
+            Switch::Hold => "hold: calls wait",
+            Switch::Stop => "stop: calls are refused",
         }
+        @if let Some(since) = cut.since { ", " (after(since, incident.declared_at)) }
+        @if let Some(lift) = &cut.lift { "; " (lift.by) " wants it lifted: " (quoted(&lift.why)) }
     }
 }
 
-fn clocks(clocks: &Value, now: Timestamp) -> Markup {
-    let empty = Vec::new();
-    let all = clocks["clocks"].as_array().unwrap_or(&empty);
-    let shown = all.iter().filter(|clock| clock["applies"] != "no");
-    let no = all.iter().filter(|clock| clock["applies"] == "no").count();
-    html! {
-        h2 { "Clocks" }
-        p .meta { "Not legal advice; reviewed by: nobody yet." }
-        div .scroll {
-            table {
-                thead { tr { th { "Regime" } th { "To" } th { "Applies" } th { "Due" } } }
-                tbody {
-                    @for clock in shown {
-                        tr {
-                            td title=(text(&clock["citation"])) { (text(&clock["regime"])) }
-                            td { (text(&clock["recipient"])) }
-                            td { (text(&clock["applies"])) }
-                            td { (due(clock, now)) }
-                        }
-                    }
-                }
-            }
-        }
-        p .meta { (no) " other regimes do not apply to this scope." }
-        @if let Some(late) = clocks["contract"]["late_by_seconds"].as_i64() {
-            p {
-                @if late > 0 {
-                    "The vendor told us " (late / 3600) " hours later than its contract allows."
-                } @else {
-                    "The vendor told us within the time of its contract."
-                }
-            }
+#[cfg(test)]
+mod tests {
+    use incident::StepState;
+    use model::{NoticeId, OperatorName};
+    use store::{Document, NoticeKind};
+
+    use super::*;
+    use crate::http::tests::{assert_sound, lines};
+
+    #[derive(serde::Deserialize)]
+    struct Fixture {
+        incident: Incident,
+        clocks: Vec<Clock>,
+        contract: ContractClock,
+    }
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).expect("a time")
+    }
+
+    fn shown() -> Shown {
+        let fixture = serde_json::from_str(include_str!("fixtures/incident.json"));
+        let Fixture { incident, clocks, contract } = fixture.expect("an incident");
+        let notice = Notice {
+            id: NoticeId::parse("ntc_01KGNY7CG000000000000000AB").expect("an id"),
+            incident: incident.id,
+            kind: NoticeKind::Correction,
+            scope_version: 2,
+            state: store::NoticeState::Sending,
+            author: OperatorName::parse("ada").expect("a name"),
+            approver: Some(OperatorName::parse("grace").expect("a name")),
+            document: Document::of(&()).expect("JSON"),
+            created_at: at("2026-02-05T05:00:00Z"),
+        };
+        let totals = DeliveryTotals {
+            audience: 1_885,
+            pending: 900,
+            handing: 10,
+            delivered: 950,
+            bounced: 9,
+            failed: 1,
+            suppressed: 12,
+            unknown: 3,
+            possible_duplicates: 2,
+        };
+        let (notices, now) = (vec![(totals, notice)], at("2026-02-05T07:30:00Z"));
+        Shown { incident, clocks, contract, notices, evidence: 13, now }
+    }
+
+    /// The same incident a moment after it was declared: nothing is known yet.
+    fn young() -> Shown {
+        let mut shown = shown();
+        shown.incident.plan.iter_mut().for_each(|step| step.state = StepState::Planned);
+        shown.incident.statements.clear();
+        shown.incident.scopes.clear();
+        shown.incident.notices.clear();
+        shown.incident.bulletins.clear();
+        shown.notices.clear();
+        shown.clocks.clear();
+        shown.contract.late_by_seconds = None;
+        shown
+    }
+
+    fn pages() -> Vec<(&'static str, Markup)> {
+        vec![
+            ("incident", incident(&shown())),
+            ("incident_young", incident(&young())),
+            ("home", home(&[shown().incident, young().incident])),
+            ("home_quiet", home(&[])),
+            ("login", login(false)),
+            ("login_wrong", login(true)),
+            ("not_found", not_found()),
+        ]
+    }
+
+    #[test]
+    fn every_page_reads_as_it_was_last_looked_at() {
+        for (name, page) in pages() {
+            insta::assert_snapshot!(name, lines(&page.into_string()));
         }
     }
-}
 
-fn due(clock: &Value, now: Timestamp) -> Markup {
-    let deadline = clock["deadline"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
-    html! {
-        @match deadline {
-            Some(at) => {
-                (human(at))
-                @if at < now { " " span .tag.no { "past" } }
-            }
-            None => { "without undue delay" }
+    #[test]
+    fn every_page_is_whole_without_script_and_asks_no_other_host() {
+        for (_, page) in pages() {
+            assert_sound(&page.into_string());
         }
     }
-}
 
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or("-")
-}
-
-fn timeline(incident: &Incident) -> Markup {
-    html! {
-        h2 { "Timeline" }
-        ol .timeline {
-            @for entry in incident.timeline_by_time() {
-                li {
-                    p .meta {
-                        time datetime=(entry.at) { (human(entry.at)) } " · " (entry.source) " · "
-                        (entry.confidence) " · " (entry.author)
-                    }
-                    p { (entry.text) }
-                }
+    #[test]
+    fn every_link_within_the_page_has_its_target() {
+        for shown in [shown(), young()] {
+            let page = incident(&shown).into_string();
+            for (part, _) in PARTS {
+                assert_eq!(page.matches(&format!("id=\"{part}\"")).count(), 1, "{part}");
             }
         }
     }

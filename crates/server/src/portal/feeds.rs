@@ -142,7 +142,9 @@ mod tests {
             assert!(text.contains("inc_1#b1v2") && !text.contains("inc_1#b1v1"), "{text}");
             assert!(text.contains("https://trust.example/"));
         }
-        assert!(feed.atom().contains("A &amp; B &lt;script&gt;") && !feed.rss().contains("<script>"));
+        assert!(
+            feed.atom().contains("A &amp; B &lt;script&gt;") && !feed.rss().contains("<script>")
+        );
         assert!(feed.rss().contains("Thu, 05 Feb 2026 04:00:00 +0000"));
     }
 }

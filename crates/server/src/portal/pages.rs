@@ -49,12 +49,13 @@ fn page(frame: &Frame<'_>, title: &str, content: &Markup) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) " · " (frame.company.name) }
                 link rel="stylesheet" href="/assets/cordon.css";
+                link rel="icon" href="/assets/icon.svg";
                 link rel="alternate" type="application/atom+xml" title="Updates" href="/feed.atom";
             }
             body {
                 a .skip href="#content" { "Skip to content" }
                 header {
-                    p .brand { a href="/" { (frame.company.name) " trust & safety" } }
+                    p .brand { a href="/" { strong { (frame.company.name) } span { " · Trust & safety" } } }
                     nav aria-label="Pages" {
                         ul {
                             @for (path, name) in MENU {
@@ -93,15 +94,20 @@ pub fn home(frame: &Frame<'_>, bulletins: &[Bulletin]) -> Markup {
         h1 { "Security updates" }
         @if bulletins.is_empty() {
             p .lead { "There is no security incident to report." }
-            p { "When there is one, what we know stands here first. We never send links in such mail." }
-        } @else {
-            p .lead {
-                "What we know, newest first. A corrected update keeps its earlier versions."
+            p {
+                "When there is one, what we know stands here first. Our mail about it has no links "
+                "and carries a code that you can check on this site."
             }
+        } @else {
+            p .lead { "What we know, newest first. A corrected update keeps its earlier versions." }
             @for bulletin in bulletins.iter().filter(|bulletin| !bulletin.superseded) {
-                (article(bulletin, true))
+                article .update {
+                    h2 { a href={ "/incidents/" (bulletin.incident) } { (bulletin.title) } }
+                    (body(bulletin))
+                }
             }
         }
+        (what_you_can_do())
     };
     page(frame, "Security updates", &content)
 }
@@ -109,37 +115,47 @@ pub fn home(frame: &Frame<'_>, bulletins: &[Bulletin]) -> Markup {
 /// One incident's bulletins, every version kept.
 pub fn incident(frame: &Frame<'_>, bulletins: &[Bulletin]) -> Markup {
     let content = html! {
-        p { a href="/" { "All updates" } }
         h1 { "Updates on this incident" }
-        @for bulletin in bulletins { (article(bulletin, false)) }
+        p .lead { "Newest first. " a href="/" { "All updates" } }
+        @for bulletin in bulletins {
+            article .update id={ "b" (bulletin.number) "v" (bulletin.version) } {
+                h2 { (bulletin.title) }
+                @if bulletin.superseded {
+                    details {
+                        summary { "Version " (bulletin.version) ", replaced by a newer one" }
+                        (body(bulletin))
+                    }
+                } @else {
+                    (body(bulletin))
+                }
+            }
+        }
+        (what_you_can_do())
+    };
+    let title = bulletins.first().map_or("Updates", |newest| &newest.title);
+    page(frame, title, &content)
+}
+
+fn body(bulletin: &Bulletin) -> Markup {
+    html! {
+        p .meta {
+            time datetime=(bulletin.published_at) { (human(bulletin.published_at)) }
+            @if bulletin.version > 1 { " · version " (bulletin.version) }
+        }
+        @for paragraph in bulletin.text.split("\n\n") { p { (paragraph) } }
+    }
+}
+
+fn what_you_can_do() -> Markup {
+    html! {
         section .box {
-            h2 { "What you can do now" }
+            h2 { "What you can do" }
             ul {
                 li { a href="/affected" { "Find out whether you were affected" } }
                 li { a href="/check" { "Check whether a message from us is real" } }
+                li { a href="/report" { "Report a message that is not from us" } }
                 li { a href="/protect" { "Protect your account" } }
             }
-        }
-    };
-    page(frame, "Updates on this incident", &content)
-}
-
-fn article(bulletin: &Bulletin, short: bool) -> Markup {
-    html! {
-        article id={ "b" (bulletin.number) "v" (bulletin.version) } {
-            h2 {
-                @if short {
-                    a href={ "/incidents/" (bulletin.incident) } { (bulletin.title) }
-                } @else {
-                    (bulletin.title)
-                }
-            }
-            p .meta {
-                time datetime=(bulletin.published_at) { (human(bulletin.published_at)) }
-                @if bulletin.version > 1 { " · version " (bulletin.version) }
-                @if bulletin.superseded { " · " strong { "replaced by a newer version" } }
-            }
-            @for paragraph in bulletin.text.split("\n\n") { p { (paragraph) } }
         }
     }
 }
@@ -157,58 +173,75 @@ pub enum Checked {
     TooMany,
 }
 
+impl Checked {
+    /// What it says first; the page's title too, so that a screen reader begins with it.
+    const fn answer(self) -> Option<&'static str> {
+        match self {
+            Self::NotAsked => None,
+            Self::Genuine => Some("This code is ours."),
+            Self::Unknown => Some("We did not write this code."),
+            Self::TooMany => Some("Too many tries."),
+        }
+    }
+}
+
 /// «Is this message real?»
 pub fn check(frame: &Frame<'_>, checked: Checked) -> Markup {
+    const TITLE: &str = "Is this message real?";
+    let answer = checked.answer();
     let content = html! {
-        h1 { "Is this message real?" }
-        p .lead { "Every notice from us carries a code. Type it in here, as it stands in the message." }
-        @match checked {
-            Checked::NotAsked => {}
-            Checked::Genuine => {
-                div .result.good role="status" {
-                    h2 { "This code is ours." }
-                    p {
-                        "A notice with this code was written by " (frame.company.name) ". "
-                        "If the message asks for a password, a payment or a log-in, or has a link "
-                        "or an attachment, it is not that notice: somebody may have copied the code."
-                    }
-                }
+        h1 { (TITLE) }
+        @if let Some(answer) = answer {
+            div .result .(if checked == Checked::Genuine { "good" } else { "bad" }) role="status" {
+                h2 { (answer) }
+                (advice(frame, checked))
             }
-            Checked::Unknown => {
-                div .result.bad role="status" {
-                    h2 { "We did not write this code." }
-                    p {
-                        "Check for a typing error. If it is as in the message, the message is not "
-                        "from us: do not click, do not reply, and "
-                        a href="/report" { "send it to us" } "."
-                    }
-                }
-            }
-            Checked::TooMany => {
-                div .result.bad role="status" {
-                    h2 { "Too many tries." }
-                    p { "Please wait a minute and try again." }
-                }
+        } @else {
+            p .lead {
+                "Every notice from us carries a code. Type it in here, as it stands in the message."
             }
         }
         form method="post" action="/check" {
-            label for="code" { "Code in the message" }
-            input #code name="code" required autocomplete="off" autocapitalize="characters"
+            label for="code" {
+                @if answer.is_none() { "Code in the message" } @else { "Check another code" }
+            }
+            input #code .code name="code" required autocomplete="off" autocapitalize="characters"
                 spellcheck="false" maxlength="40" placeholder="XXXX-XXXX-XXXX-XXXX";
             button { "Check" }
         }
         p .meta { "The answer does not tell anybody who was written to." }
     };
-    page(frame, "Is this message real?", &content)
+    page(frame, answer.unwrap_or(TITLE), &content)
+}
+
+fn advice(frame: &Frame<'_>, checked: Checked) -> Markup {
+    html! {
+        @match checked {
+            Checked::NotAsked => {}
+            Checked::Genuine => p {
+                "A notice with this code was written by " (frame.company.name) ". "
+                "If the message asks for a password, a payment or a log-in, or has a link "
+                "or an attachment, it is not that notice: somebody may have copied the code."
+            },
+            Checked::Unknown => p {
+                "Check for a typing error. If it is as in the message, the message is not "
+                "from us: do not click, do not reply, and "
+                a href="/report" { "send it to us" } "."
+            },
+            Checked::TooMany => p { "Please wait a minute and try again." },
+        }
+    }
 }
 
 /// «Was I affected?», before and after asking; the same for everybody.
 pub fn affected(frame: &Frame<'_>, asked: bool) -> Markup {
+    const TITLE: &str = "Was I affected?";
+    const ASKED: &str = "Look into your mailbox.";
     let content = html! {
-        h1 { "Was I affected?" }
+        h1 { (TITLE) }
         @if asked {
             div .result role="status" {
-                h2 { "Look into your mailbox." }
+                h2 { (ASKED) }
                 p {
                     "If that address is known to us, a mail is on its way that says whether it was "
                     "affected and what was exposed. It has no links. We answer only by mail to the "
@@ -222,35 +255,55 @@ pub fn affected(frame: &Frame<'_>, asked: bool) -> Markup {
             }
         }
         form method="post" action="/affected" {
-            label for="email" { "Your e-mail address" }
+            label for="email" {
+                @if asked { "Another e-mail address" } @else { "Your e-mail address" }
+            }
             input #email name="email" type="email" required autocomplete="email" maxlength="254";
             button { "Ask" }
         }
     };
-    page(frame, "Was I affected?", &content)
+    page(frame, if asked { ASKED } else { TITLE }, &content)
 }
 
 /// Hand in a suspicious message.
 pub fn report(frame: &Frame<'_>, received: Option<Result<(), &str>>) -> Markup {
+    let (title, content) = match received {
+        None => (
+            "Report a message",
+            html! {
+                p .lead {
+                    "You got a message that says it is from us, and something is off? Send us the "
+                    "whole message as a file."
+                }
+            },
+        ),
+        Some(Ok(())) => (
+            "Thank you, we have it.",
+            html! {
+                div .result.good role="status" {
+                    h2 { "Thank you, we have it." }
+                    p { "Our security team looks at every one. Please do not click anything in it." }
+                }
+            },
+        ),
+        Some(Err(why)) => (
+            "We could not read that.",
+            html! {
+                div .result.bad #wrong role="alert" {
+                    h2 { "We could not read that." }
+                    p { (why) }
+                }
+            },
+        ),
+    };
+    let wrong = received.is_some_and(|received| received.is_err());
     let content = html! {
         h1 { "Report a message" }
-        @match received {
-            Some(Ok(())) => div .result.good role="status" {
-                h2 { "Thank you, we have it." }
-                p { "Our security team looks at every one. Please do not click anything in it." }
-            },
-            Some(Err(why)) => div .result.bad role="status" {
-                h2 { "We could not read that." }
-                p { (why) }
-            },
-            None => p .lead {
-                "You got a message that says it is from us, and something is off? Send us the "
-                "whole message as a file."
-            },
-        }
+        (content)
         form method="post" action="/report" enctype="multipart/form-data" {
             label for="mail" { "The message as an .eml file" }
-            input #mail name="mail" type="file" accept=".eml,message/rfc822" required;
+            input #mail name="mail" type="file" accept=".eml,message/rfc822" required
+                aria-describedby=[wrong.then_some("wrong")];
             button { "Send" }
         }
         details {
@@ -263,7 +316,7 @@ pub fn report(frame: &Frame<'_>, received: Option<Result<(), &str>>) -> Markup {
             }
         }
     };
-    page(frame, "Report a message", &content)
+    page(frame, title, &content)
 }
 
 /// What everybody can do.
@@ -271,7 +324,7 @@ pub fn protect(frame: &Frame<'_>) -> Markup {
     let content = html! {
         h1 { "Protect your account" }
         p .lead { "Five things that help, the most useful first." }
-        ol .steps {
+        ol .advice {
             li {
                 h2 { "Come to us yourself" }
                 p {
@@ -316,12 +369,84 @@ pub fn protect(frame: &Frame<'_>) -> Markup {
 pub fn not_found(frame: &Frame<'_>) -> Markup {
     let content = html! {
         h1 { "There is no such page" }
-        p { a href="/" { "To the updates" } }
+        p .lead { "The address may have a typing error, or the page was never here." }
+        (what_you_can_do())
     };
-    page(frame, "Not found", &content)
+    page(frame, "There is no such page", &content)
 }
 
 /// `5 February 2026, 02:00 UTC`.
 pub fn human(at: Timestamp) -> PreEscaped<String> {
     PreEscaped(at.to_jiff().strftime("%-d %B %Y, %H:%M UTC").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::tests::{assert_sound, lines};
+
+    fn bulletin(number: u32, version: u32, superseded: bool) -> Bulletin {
+        let hour = number * 2 + version;
+        Bulletin {
+            incident: "inc_01KGNY7CG000000000000000AB".into(),
+            number,
+            version,
+            title: "Security incident at a <provider>".into(),
+            text: "A company that works for us had a security incident.\n\nWe have cut it off."
+                .into(),
+            published_at: Timestamp::parse(&format!("2026-02-05T0{hour}:00:00Z")).expect("a time"),
+            superseded,
+        }
+    }
+
+    fn pages() -> Vec<(&'static str, Markup)> {
+        let company = Company::default();
+        let at = |path| Frame { company: &company, path };
+        let all = [bulletin(2, 1, false), bulletin(1, 2, false), bulletin(1, 1, true)];
+        let why = "Save the whole message as an .eml file.";
+        vec![
+            ("home_quiet", home(&at("/"), &[])),
+            ("home", home(&at("/"), &all)),
+            ("incident", incident(&at("/"), &all)),
+            ("check", check(&at("/check"), Checked::NotAsked)),
+            ("check_genuine", check(&at("/check"), Checked::Genuine)),
+            ("check_unknown", check(&at("/check"), Checked::Unknown)),
+            ("check_too_many", check(&at("/check"), Checked::TooMany)),
+            ("affected", affected(&at("/affected"), false)),
+            ("affected_asked", affected(&at("/affected"), true)),
+            ("report", report(&at("/report"), None)),
+            ("report_taken", report(&at("/report"), Some(Ok(())))),
+            ("report_refused", report(&at("/report"), Some(Err(why)))),
+            ("protect", protect(&at("/protect"))),
+            ("not_found", not_found(&at(""))),
+        ]
+    }
+
+    #[test]
+    fn every_page_reads_as_it_was_last_looked_at() {
+        for (name, page) in pages() {
+            insta::assert_snapshot!(name, lines(&page.into_string()));
+        }
+    }
+
+    #[test]
+    fn every_page_is_whole_without_script_and_asks_no_other_host() {
+        for (_, page) in pages() {
+            assert_sound(&page.into_string());
+        }
+    }
+
+    #[test]
+    fn every_local_link_leads_to_a_page() {
+        for (name, page) in pages() {
+            let page = page.into_string();
+            for target in page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+                let known = MENU.iter().any(|(path, _)| *path == target)
+                    || ["/incidents/inc_", "/feed.", "/assets/", "#content"]
+                        .iter()
+                        .any(|start| target.starts_with(start));
+                assert!(known, "{name} links to {target}");
+            }
+        }
+    }
 }
