@@ -179,6 +179,9 @@ pub struct VendorTerms {
     /// What happens to a field: `name=drop`, `username=pseudonymise`, `phone=refuse`
     #[arg(long = "field", value_parser = field_action, value_name = "FIELD=ACTION")]
     pub actions: Vec<(Field, FieldAction)>,
+    /// Which fields your own attributes (`custom`) hold there; unsaid, they may hold anything
+    #[arg(long, value_delimiter = ',', value_name = "FIELDS")]
+    pub custom_holds: Option<Vec<Field>>,
     /// A step that runs by itself once an incident is declared; may be given again
     #[arg(long = "automatic", value_name = "STEP")]
     pub automatic: Vec<Action>,

@@ -148,6 +148,7 @@ impl Scenario {
         imports
             .map(|import| import.fields)
             .chain(live.map(|live| live.fields))
+            .map(|fields| self.vendor(vendor).map_or(fields, |setup| setup.spelt_out(fields)))
             .fold(FieldSet::EMPTY, FieldSet::union)
     }
 }
@@ -229,6 +230,10 @@ impl Rules<'_> {
             .chain(live.map(|live| (&live.vendor, live.fields)))
             .filter(|(to, _)| *to == vendor)
             .fold(FieldSet::EMPTY, |all, (_, fields)| all.union(fields));
+        let mut setups = self.file.vendors.iter().map(Spanned::get_ref);
+        let given = setups
+            .find(|setup| setup.name == *vendor)
+            .map_or(given, |setup| setup.spelt_out(given));
         if never.map(|row| row.field).any(|field| given.contains(field)) {
             return self.broken(at, "a field is expected never sent, and traffic sends it");
         }
@@ -357,7 +362,8 @@ mod tests {
     fn what_a_vendor_is_given_is_the_sum_of_its_traffic() {
         let scenario = Scenario::parse(FLICKR).expect("it reads");
         let given = scenario.given(&scenario.response.vendor);
-        assert_eq!(given.to_string(), "email,name,username,location,content,custom");
+        let fields = "email,name,username,ip,location,activity,account_type,content,custom";
+        assert_eq!(given.to_string(), fields);
         let never = scenario.expect.not_exposed.iter();
         let never = never.filter(|row| row.grade == NotExposedGrade::NeverSent);
         assert!(never.map(|row| row.field).all(|field| !given.contains(field)));

@@ -28,6 +28,7 @@ mod rows;
 mod scoping;
 mod tasks;
 mod traffic;
+mod vouched;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -6,13 +6,14 @@ use anyhow::{Context as _, Result};
 use incident::{Asked, Command, Incident, Question, ScopeAnswer, StatementInput};
 use ledger::{Exposed, Exposure};
 use model::{
-    Fact, FactBody, Field, FieldSet, Identifier, IncidentId, Mode, PersonKey, Reach,
-    ReferenceCheck, Residence, ScopeCounts, Timestamp, Vendor, VendorName, Window, limits,
+    Fact, FactBody, Field, FieldSet, Identifier, IncidentId, PersonKey, Reach, ReferenceCheck,
+    Residence, ScopeCounts, Vendor, VendorName, Window, limits,
 };
 use store::{FactFilter, ScopeMember, Tx};
 
 use crate::app::App;
 use crate::respond;
+use crate::vouched::Vouched;
 
 /// Answers the question of an incident and hands the answer in.
 pub async fn answer(app: App, id: IncidentId, asked: Asked) {
@@ -32,14 +33,12 @@ async fn compute(app: &App, id: IncidentId, asked: &Asked) -> Result<()> {
     }
     let version = incident.scope().map_or(1, |scope| scope.version + 1);
     let vendor = app.vendor(&incident.vendor).await?;
-    let complete_since = complete_since(app, &vendor).await?;
     let proven = proven(app, &incident).await?;
     let (work, question) = (app.clone(), asked.clone());
-    let (answer, members) = tokio::task::spawn_blocking(move || {
-        scope(&work, &incident, &vendor, &question, complete_since, &proven)
-    })
-    .await
-    .context("computing a scope")??;
+    let (answer, members) =
+        tokio::task::spawn_blocking(move || scope(&work, &incident, &vendor, &question, &proven))
+            .await
+            .context("computing a scope")??;
     write_members(app, id, version, members).await?;
     let answered = Command::ScopeComputed { answer };
     respond::report(app, id, answered, move |tx| tx.finish_scope(id, version).map(drop))
@@ -52,19 +51,23 @@ fn scope(
     incident: &Incident,
     vendor: &Vendor,
     asked: &Asked,
-    complete_since: Option<Timestamp>,
     proven: &Proven,
 ) -> Result<(ScopeAnswer, Vec<ScopeMember>)> {
     let upper = exposure(app, &vendor.name, &asked.upper)?;
     let certain =
         asked.lower.as_ref().map(|lower| exposure(app, &vendor.name, lower)).transpose()?;
-    let lower = lower(&upper, certain.as_ref(), proven);
+    let (vouched, complete_since) = app.store.read_now(|tx| {
+        let vouched = Vouched::of(tx, &vendor.name)?;
+        Ok((vouched, vouched.complete_since(tx, vendor)?))
+    })?;
+    let lower = lower(&upper, certain.as_ref(), proven, &vouched);
     let homes = residences(app, &upper)?;
+    let given = ever(app, &vendor.name)?;
     let input = StatementInput {
         vendor: &vendor.name,
         exposed: upper.persons.iter().fold(FieldSet::EMPTY, |all, one| all.union(one.fields)),
-        ever: ever(app, &vendor.name)?,
-        complete_since,
+        ever: vouched.spelt_out(given),
+        complete_since: complete_since.filter(|_| vouched.names_everything(given)),
         carries: app.connector(vendor)?.carries(),
         impossible: vendor.impossible,
         statements: &incident.statements,
@@ -107,16 +110,23 @@ fn position(app: &App) -> String {
     format!("manifest {}, {} rows", status.manifest, status.rows)
 }
 
-/// The answer to one question, without the contacts that we planted ourselves.
+/// The answer to one question: without the contacts that we planted ourselves, and with what the
+/// company's own attributes stand for.
 ///
 /// # Errors
 /// When ledger or store cannot be read.
 fn exposure(app: &App, vendor: &VendorName, question: &Question) -> Result<Exposure> {
-    let mut exposure = app.ledger.exposure(vendor, question.window, &question.reach)?;
-    let canaries = app.store.read_now(|tx| tx.canaries(vendor))?;
+    let (canaries, vouched) =
+        app.store.read_now(|tx| Ok((tx.canaries(vendor)?, Vouched::of(tx, vendor)?)))?;
     let planted: HashSet<PersonKey> =
         canaries.iter().filter_map(|canary| app.ledger.person(canary.address_hash)).collect();
-    exposure.persons.retain(|exposed| !planted.contains(&exposed.person));
+    let reach = vouched.widened(&question.reach);
+    let mut exposure = app.ledger.exposure(vendor, question.window, &reach)?;
+    exposure.persons.retain_mut(|exposed| {
+        let fields = vouched.spelt_out(exposed.fields);
+        exposed.fields = question.reach.fields.map_or(fields, |reach| fields.intersection(reach));
+        !exposed.fields.is_empty() && !planted.contains(&exposed.person)
+    });
     Ok(exposure)
 }
 
@@ -126,6 +136,7 @@ fn lower(
     upper: &Exposure,
     certain: Option<&Exposure>,
     proven: &Proven,
+    vouched: &Vouched,
 ) -> BTreeMap<PersonKey, Exposed> {
     let certain: HashMap<PersonKey, FieldSet> = certain
         .into_iter()
@@ -133,11 +144,9 @@ fn lower(
         .collect();
     let mut lower = BTreeMap::new();
     for exposed in &upper.persons {
-        let fields = [certain.get(&exposed.person), proven.get(&exposed.person)]
-            .into_iter()
-            .flatten()
-            .fold(FieldSet::EMPTY, |all, fields| all.union(*fields))
-            .intersection(exposed.fields);
+        let known = [certain.get(&exposed.person), proven.get(&exposed.person)];
+        let known = known.into_iter().flatten().fold(FieldSet::EMPTY, |all, one| all.union(*one));
+        let fields = vouched.spelt_out(known).intersection(exposed.fields);
         if !fields.is_empty() {
             lower.insert(exposed.person, Exposed { fields, ..*exposed });
         }
@@ -257,25 +266,6 @@ async fn write_members(
         app.store.write(move |tx| tx.add_scope_members(id, version, &chunk)).await?;
     }
     Ok(())
-}
-
-/// The name of the setting that says since when the ledger has everything that a vendor holds.
-pub fn complete_setting(vendor: &VendorName) -> String {
-    format!("complete-since/{vendor}")
-}
-
-/// Since when the ledger has everything that this vendor was given: what an operator vouched for,
-/// and only while nothing can pass unread.
-async fn complete_since(app: &App, vendor: &Vendor) -> Result<Option<Timestamp>> {
-    let name = vendor.name.clone();
-    let (since, workloads) = app
-        .store
-        .read(move |tx| Ok((tx.setting(&complete_setting(&name))?, tx.workloads()?)))
-        .await?;
-    let loose = |mode: Option<Mode>| mode.is_some_and(|mode| mode != Mode::Enforce);
-    let passes_unread = loose(Some(vendor.mode))
-        || workloads.iter().any(|one| loose(one.mode) && one.grant(&vendor.name).is_some());
-    Ok(since.filter(|_| !passes_unread))
 }
 
 /// Counts of everybody whom a question may concern.

@@ -87,6 +87,7 @@ fn terms(terms: VendorTerms) -> Vec<(&'static str, Value)> {
         ("mode", json!(terms.mode)),
         ("actions", if actions.is_empty() { Value::Null } else { Value::Object(actions) }),
         ("automatic", list_or_null(terms.automatic)),
+        ("custom_holds", json!(terms.custom_holds)),
     ]
 }
 

@@ -62,7 +62,11 @@ fn truth(stage: &Stage, responded: &Responded) -> Result<Truth> {
         reach: responded.reach.clone(),
         retention_days: vendor.setup.retention_days,
     };
-    Ok(oracle::exposed(&vendor.sandbox.received(), &directory, &question))
+    let mut received = vendor.sandbox.received();
+    for row in &mut received {
+        row.fields = vendor.setup.spelt_out(row.fields);
+    }
+    Ok(oracle::exposed(&received, &directory, &question))
 }
 
 fn newest(responded: &Responded) -> &Value {

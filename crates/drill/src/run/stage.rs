@@ -342,6 +342,7 @@ async fn register_vendor(
         "contract": { "notice_hours": setup.notice_hours },
         "actions": denied.collect::<serde_json::Map<_, _>>(),
         "impossible": setup.impossible,
+        "custom_holds": setup.custom_holds,
     });
     if !setup.automatic.is_empty() {
         body["automatic"] = json!(setup.automatic);

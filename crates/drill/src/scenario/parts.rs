@@ -126,6 +126,9 @@ pub struct VendorSetup {
     /// of them are filled.
     #[serde(default)]
     pub custom_fields: Vec<String>,
+    /// Which kinds of personal data those hold, as the company declares it.
+    #[serde(default)]
+    pub custom_holds: FieldSet,
     /// Hours within which the contract has it tell us of a breach.
     pub notice_hours: Option<u32>,
     /// Fields that cannot reach it by design.
@@ -140,6 +143,11 @@ pub struct VendorSetup {
 }
 
 impl VendorSetup {
+    /// Fields with what the account's own custom fields hold.
+    pub fn spelt_out(&self, fields: FieldSet) -> FieldSet {
+        if fields.contains(Field::Custom) { fields.union(self.custom_holds) } else { fields }
+    }
+
     /// The id in the API of a list, by its name in the scenario.
     pub fn list_id(&self, name: &str) -> Option<&str> {
         self.lists.iter().find(|list| list.name == name).map(|list| list.id.as_str())

@@ -10,7 +10,7 @@ use super::auth::Operator;
 use super::error::{Answer, ApiError};
 use super::extract::{Json, Path, Query, Upload};
 use crate::app::App;
-use crate::scoping;
+use crate::vouched::Vouched;
 
 /// As of when, of which list, and whether it is all that the vendor holds.
 #[derive(Deserialize)]
@@ -85,10 +85,9 @@ pub async fn import_export(
     app.store
         .write(move |tx| {
             if complete {
-                let setting = scoping::complete_setting(&name);
-                let known: Option<Timestamp> = tx.setting(&setting)?;
-                let since = known.map_or(terms.as_of, |known| known.min(terms.as_of));
-                tx.set_setting(&setting, &since)?;
+                let known = Vouched::of(tx, &name)?;
+                let since = known.complete_since.map_or(terms.as_of, |at| at.min(terms.as_of));
+                Vouched { complete_since: Some(since), ..known }.keep(tx, &name)?;
             }
             by.audit(tx, name.as_str(), detail)
         })

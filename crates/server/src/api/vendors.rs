@@ -15,7 +15,7 @@ use super::auth::Operator;
 use super::error::{Answer, ApiError};
 use super::extract::{Json, Path};
 use crate::app::{App, credential_label, webhook_label};
-use crate::scoping::complete_setting;
+use crate::vouched::Vouched;
 
 /// A vendor to register.
 #[derive(Deserialize)]
@@ -36,6 +36,8 @@ pub struct NewVendor {
     #[serde(default)]
     impossible: FieldSet,
     automatic: Option<BTreeSet<Action>>,
+    /// Which fields the company's own attributes hold there.
+    custom_holds: Option<FieldSet>,
 }
 
 /// Steps that run by themselves unless an operator decides otherwise: they harm nobody but an
@@ -91,6 +93,8 @@ pub async fn add_vendor(
     app.store
         .write(move |tx| {
             tx.insert_vendor(&kept, sealed.as_deref())?;
+            Vouched { custom_holds: new.custom_holds, ..Vouched::default() }
+                .keep(tx, &kept.name)?;
             by.audit(tx, &kept.name.to_string(), json!({ "connector": kept.connector }))
         })
         .await?;
@@ -118,6 +122,7 @@ pub struct Change {
     actions: Option<BTreeMap<Field, FieldAction>>,
     impossible: Option<FieldSet>,
     automatic: Option<BTreeSet<Action>>,
+    custom_holds: Option<FieldSet>,
 }
 
 impl Change {
@@ -131,6 +136,7 @@ impl Change {
             actions,
             impossible,
             automatic,
+            custom_holds: _,
         } = self;
         vendor.endpoint = endpoint.or(vendor.endpoint.take());
         vendor.retention_days = retention_days.or(vendor.retention_days);
@@ -154,12 +160,14 @@ pub async fn change_vendor(
         .write(move |tx| {
             let mut vendor = tx.vendor(&name)?;
             let before = vendor.mode;
+            let mut vouched = Vouched::of(tx, &name)?;
+            vouched.custom_holds = change.custom_holds.or(vouched.custom_holds);
             change.apply(&mut vendor);
             tx.update_vendor(&vendor)?;
             if vendor.mode != Mode::Enforce {
-                // What passes unread from now on may be anything.
-                tx.unset_setting(&complete_setting(&name))?;
+                vouched.complete_since = None; // what passes unread from now on may be anything
             }
+            vouched.keep(tx, &name)?;
             let detail = json!({ "mode": { "from": before, "to": vendor.mode } });
             by.audit(tx, &name.to_string(), detail)?;
             Ok(vendor)
