@@ -121,7 +121,10 @@ fn of_the_contract(contract: &ContractClock) -> Markup {
             @match contract.late_by_seconds {
                 Some(0) => "the vendor told us in time.",
                 Some(late) => { "the vendor told us " (span(late as f64)) " late." },
-                None => { "whether the vendor told us in time is not known: " (contract.unknown.join("; ")) "." },
+                None => {
+                    "whether the vendor told us in time is not known: "
+                    (contract.unknown.join("; ")) "."
+                }
             }
         }
     }

@@ -16,13 +16,14 @@ pub fn exposed(incident: &Incident) -> Markup {
     let Some(scope) = incident.scope() else {
         return html! { section #exposed { h2 { "Who is exposed" } p { "Not known yet." } } };
     };
-    let upper = &scope.upper;
+    let (upper, lower) = (&scope.upper, &scope.lower);
     html! {
         section #exposed {
             h2 { "Who is exposed" }
             p {
-                strong { (between(scope.lower.persons, upper.persons)) } " persons by scope version "
-                (scope.version) ", " (human(scope.at)) ": " (quoted(&scope.reason)) "."
+                strong { (between(lower.persons, upper.persons)) }
+                " persons by scope version " (scope.version) ", "
+                (human(scope.at)) ": " (quoted(&scope.reason)) "."
             }
             @if upper.not_in_directory > 0 {
                 p { (grouped(upper.not_in_directory)) " of them are no longer in the directory." }
@@ -32,11 +33,13 @@ pub fn exposed(incident: &Incident) -> Markup {
                 span .key.upper {} "at the utmost, at most"
             }
             (bars("Persons per field", "Field", &by_field(scope)))
-            (bars("Persons per country", "Country", &largest(&upper.by_country, &scope.lower.by_country)))
+            @let countries = largest(&upper.by_country, &lower.by_country);
+            (bars("Persons per country", "Country", &countries))
             @if !upper.by_region.is_empty() {
                 details {
                     summary { "Persons per region, where one is known" }
-                    (bars("Persons per region", "Region", &largest(&upper.by_region, &scope.lower.by_region)))
+                    @let regions = largest(&upper.by_region, &lower.by_region);
+                    (bars("Persons per region", "Region", &regions))
                 }
             }
             @if incident.scopes.len() > 1 { (versions(&incident.scopes)) }

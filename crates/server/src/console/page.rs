@@ -156,7 +156,8 @@ fn track(incident: &Incident) -> Markup {
     html! {
         ol .track aria-label="Where the response stands" {
             @for (state, at) in all {
-                li class=[at.map(|_| "reached")] aria-current=[(state == incident.state).then_some("step")] {
+                @let current = (state == incident.state).then_some("step");
+                li class=[at.map(|_| "reached")] aria-current=[current] {
                     b { (state.name()) }
                     @match at {
                         Some(at) if state == State::Declared => (human(at)),
@@ -243,7 +244,9 @@ fn facts(shown: &Shown) -> Markup {
     html! {
         dl .facts {
             @for (name, fact) in &all { div { dt { (name) } dd { (fact) } } }
-            @for (role, operator) in &incident.roles { div { dt { (role.name()) } dd { (operator) } } }
+            @for (role, operator) in &incident.roles {
+                div { dt { (role.name()) } dd { (operator) } }
+            }
         }
     }
 }

@@ -15,7 +15,8 @@ pub fn containment(incident: &Incident) -> Markup {
         section #containment {
             h2 { "What was done" }
             p {
-                strong { (count(PlannedStep::ok)) " of " (incident.plan.len()) " steps" } " are done, "
+                strong { (count(PlannedStep::ok)) " of " (incident.plan.len()) " steps" }
+                " are done, "
                 (count(PlannedStep::verified)) " of them verified by a second look."
             }
             ol .steps {
@@ -40,6 +41,7 @@ fn step(step: &PlannedStep, start: Timestamp) -> Markup {
         StepMode::OnApproval => "once approved",
         StepMode::Manual => "by hand",
     };
+    let open = !step.verified() && !matches!(step.state, StepState::Skipped { .. });
     html! {
         li class=(class) {
             p {
@@ -47,7 +49,7 @@ fn step(step: &PlannedStep, start: Timestamp) -> Markup {
                 span .meta { (mode) @if let Some(at) = at { ", " (after(at, start)) } }
             }
             (seen(step))
-            @if !step.verified() && !matches!(step.state, StepState::Skipped { .. }) { (guide(step)) }
+            @if open { (guide(step)) }
         }
     }
 }
@@ -98,12 +100,18 @@ pub fn notices(incident: &Incident, notices: &[(DeliveryTotals, Notice)]) -> Mar
 fn one_notice(totals: &DeliveryTotals, notice: &Notice) -> Markup {
     let kind = match notice.kind {
         NoticeKind::Notice => "Notice to scope version ",
-        NoticeKind::Correction => "Correction after scope version ",
+        NoticeKind::Correction => "Correction to scope version ",
     };
-    let open = totals.pending + totals.handing;
     let undelivered = totals.bounced + totals.failed;
-    let left = [("suppressed", totals.suppressed), ("unknown", totals.unknown), ("pending", open)];
-    let parts = [("bounced", totals.bounced), ("failed", totals.failed)];
+    let counts = [
+        ("audience", totals.audience),
+        ("delivered", totals.delivered),
+        ("bounced", totals.bounced),
+        ("failed", totals.failed),
+        ("suppressed", totals.suppressed),
+        ("unknown", totals.unknown),
+        ("pending", totals.pending + totals.handing),
+    ];
     html! {
         h3 { (kind) (notice.scope_version) " " span .tag { (notice.state.name()) } }
         p .meta {
@@ -117,10 +125,8 @@ fn one_notice(totals: &DeliveryTotals, notice: &Notice) -> Markup {
             ("open", totals.suppressed + totals.unknown),
         ]))
         dl .counts {
-            @for (name, count) in
-                [("audience", totals.audience), ("delivered", totals.delivered)].iter().chain(&parts).chain(&left)
-            {
-                div { dt { (name) } dd .zero[*count == 0] { (grouped(*count)) } }
+            @for (name, count) in counts {
+                div { dt { (name) } dd .zero[count == 0] { (grouped(count)) } }
             }
         }
         @if totals.possible_duplicates > 0 {

@@ -55,7 +55,9 @@ fn page(frame: &Frame<'_>, title: &str, content: &Markup) -> Markup {
             body {
                 a .skip href="#content" { "Skip to content" }
                 header {
-                    p .brand { a href="/" { strong { (frame.company.name) } span { " · Trust & safety" } } }
+                    p .brand {
+                        a href="/" { strong { (frame.company.name) } span { " · Trust & safety" } }
+                    }
                     nav aria-label="Pages" {
                         ul {
                             @for (path, name) in MENU {
@@ -250,8 +252,8 @@ pub fn affected(frame: &Frame<'_>, asked: bool) -> Markup {
             }
         } @else {
             p .lead {
-                "Enter the address of your account. We answer only by mail to that address, so that "
-                "nobody can find out about somebody else."
+                "Enter the address of your account. We answer only by mail to that address, so "
+                "that nobody can find out about somebody else."
             }
         }
         form method="post" action="/affected" {
@@ -282,7 +284,10 @@ pub fn report(frame: &Frame<'_>, received: Option<Result<(), &str>>) -> Markup {
             html! {
                 div .result.good role="status" {
                     h2 { "Thank you, we have it." }
-                    p { "Our security team looks at every one. Please do not click anything in it." }
+                    p {
+                        "Our security team looks at every one. "
+                        "Please do not click anything in it."
+                    }
                 }
             },
         ),
@@ -328,29 +333,29 @@ pub fn protect(frame: &Frame<'_>) -> Markup {
             li {
                 h2 { "Come to us yourself" }
                 p {
-                    "Type " strong { (frame.company.site) } " into your browser. Do not follow links "
-                    "in mails or messages, even if they know your name."
+                    "Type " strong { (frame.company.site) } " into your browser. "
+                    "Do not follow links in mails or messages, even if they know your name."
                 }
             }
             li {
                 h2 { "Turn on two-factor log-in" }
                 p {
-                    "With it, a password alone opens nothing. Use a passkey or an authenticator app "
-                    "rather than a text message if you can."
+                    "With it, a password alone opens nothing. Use a passkey or an authenticator "
+                    "app rather than a text message if you can."
                 }
             }
             li {
                 h2 { "Use a password only once" }
                 p {
-                    "If you use the same password elsewhere, change it there too. A password manager "
-                    "makes and remembers them."
+                    "If you use the same password elsewhere, change it there too. A password "
+                    "manager makes and remembers them."
                 }
             }
             li {
                 h2 { "Expect messages that know things about you" }
                 p {
-                    "Whoever has your name and address can write a convincing mail. We never ask for "
-                    "your password, a code or a payment by mail, telephone or text message."
+                    "Whoever has your name and address can write a convincing mail. We never ask "
+                    "for your password, a code or a payment by mail, telephone or text message."
                 }
             }
             li {
