@@ -36,7 +36,7 @@ const WALLS: [(&str, &[&str]); 15] = [
     ),
     ("drill", &["model", "mail", "server"]),
     ("cli", &["model", "server", "drill"]),
-    ("e2e", &[]),
+    ("e2e", &["model", "connectors", "ledger", "mail", "server", "drill"]),
     ("xtask", &[]),
 ];
 
