@@ -100,7 +100,8 @@ impl Talk {
         Self(TcpStream::connect(address).await.expect("somebody listens"))
     }
 
-    /// Says these bytes. The other side may hang up before it has read them all: what it said counts.
+    /// Says these bytes. The other side may hang up before it has read them all: what it said
+    /// counts.
     pub async fn say(&mut self, bytes: &[u8]) {
         self.0.write_all(bytes).await.ok();
     }

@@ -1,5 +1,5 @@
-//! The program is killed (`kill -9`) at random moments, again and again: nobody who is to be told is
-//! lost, nothing that left is unrecorded, and second copies are counted.
+//! The program is killed (`kill -9`) at random moments, again and again: nobody who is to be told
+//! is lost, nothing that left is unrecorded, and second copies are counted.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

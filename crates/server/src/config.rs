@@ -1,7 +1,7 @@
 //! The one commented file that sets an installation up, and the only reader of the environment.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use incident::CompanyProfile;
@@ -95,6 +95,8 @@ pub struct Listen {
 pub struct Public {
     /// The portal's base URL.
     pub portal_url: Option<String>,
+    /// Proxies before the portal: what they say of a caller's address is believed.
+    pub proxies: Vec<IpAddr>,
 }
 
 /// The system of record for people.

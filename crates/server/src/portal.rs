@@ -1,17 +1,18 @@
 //! The public pages, on an address of their own, and vendors' webhooks beside them. No log-in, no
 //! cookie, no script; says to nobody who was told or who is known.
 
+mod caller;
 pub mod feeds;
 pub mod pages;
 mod well_known;
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Form, Multipart, OriginalUri, Path, State};
+use axum::extract::{DefaultBodyLimit, Form, Multipart, OriginalUri, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -19,6 +20,7 @@ use maud::Markup;
 use model::{Coded as _, Email, IncidentId, Timestamp, VendorName, limits};
 use serde::Deserialize;
 
+use self::caller::Caller;
 use self::feeds::Feed;
 use self::pages::{Bulletin, Checked, Frame};
 use crate::api::error::ApiError;
@@ -115,10 +117,10 @@ struct Code {
 
 async fn check_code(
     State(app): State<App>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Caller(caller): Caller,
     Form(form): Form<Code>,
 ) -> Result<Markup, ApiError> {
-    let checked = if !app.portal_rate.allows(peer.ip(), app.world.now()) {
+    let checked = if !app.portal_rate.allows(caller, app.world.now()) {
         Checked::TooMany
     } else if notices::is_genuine(&app, form.code).await? {
         Checked::Genuine
@@ -141,10 +143,10 @@ struct Address {
 /// by a worker, and answered to that address.
 async fn ask_affected(
     State(app): State<App>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Caller(caller): Caller,
     Form(form): Form<Address>,
 ) -> Result<Markup, ApiError> {
-    if app.portal_rate.allows(peer.ip(), app.world.now()) {
+    if app.portal_rate.allows(caller, app.world.now()) {
         let address = Email::parse(&form.email).map(|email| email.to_string()).unwrap_or_default();
         inquiries::ask(&app, &address).await?;
     }
@@ -157,10 +159,10 @@ async fn report_page(State(app): State<App>) -> Markup {
 
 async fn report_mail(
     State(app): State<App>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Caller(caller): Caller,
     mut form: Multipart,
 ) -> (StatusCode, Markup) {
-    let received = if app.portal_rate.allows(peer.ip(), app.world.now()) {
+    let received = if app.portal_rate.allows(caller, app.world.now()) {
         take_mail(&app, &mut form).await
     } else {
         Err("Too many at once. Please wait a minute and try again.")

@@ -12,7 +12,7 @@ use store::Tx;
 pub struct Vouched {
     /// Since when the ledger has everything that the vendor was given: an import was complete.
     pub complete_since: Option<Timestamp>,
-    /// Which fields the company's own attributes (`custom`) hold at this vendor; `None` is not said.
+    /// Which fields the company's own attributes (`custom`) hold there; `None` is not said.
     pub custom_holds: Option<FieldSet>,
 }
 

@@ -1,4 +1,5 @@
-//! Facts: what was observed, once each. Never interpreted here, and changed only to forget a person.
+//! Facts: what was observed, once each. Never interpreted here, and changed only to forget a
+//! person.
 
 use model::{Fact, FactId, IdentifierHash, VendorName};
 use serde::Serialize;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use drill::{Options, Scenario};
 use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Usage, requests};
 use crate::args::{Drill, Global};
@@ -25,7 +26,7 @@ pub async fn run(drill: Drill, global: &Global) -> Result<ExitCode> {
         show::answer(&json!({ "scenarios": rows.collect::<Vec<_>>() }), global.json);
         return Ok(ExitCode::SUCCESS);
     }
-    let played = drill::run(Options {
+    let playing = drill::run(Options {
         scenario: named(&drill.scenario)?,
         program: std::env::current_exe().context("finding this program")?,
         people: u64::from(drill.people),
@@ -33,8 +34,13 @@ pub async fn run(drill: Drill, global: &Global) -> Result<ExitCode> {
         keep: drill.keep,
         quiet: global.json,
         world: server::door::world(),
-    })
-    .await?;
+    });
+    let mut terminated = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let played = tokio::select! {
+        played = playing => played?,
+        // Dropping the drill ends the program that it plays against.
+        _ = terminated.recv() => anyhow::bail!("the drill was stopped"),
+    };
     let scorecard = &played.scorecard;
     if let Some(file) = &drill.scorecard {
         let text = serde_json::to_string_pretty(scorecard)?;
@@ -48,7 +54,10 @@ pub async fn run(drill: Drill, global: &Global) -> Result<ExitCode> {
     let code = if scorecard.ok { ExitCode::SUCCESS } else { ExitCode::from(1) };
     if let Some(places) = played.places() {
         println!("\n{places}\n\nIt runs until Ctrl-C.");
-        tokio::signal::ctrl_c().await.context("listening for Ctrl-C")?;
+        tokio::select! {
+            pressed = tokio::signal::ctrl_c() => pressed.context("listening for Ctrl-C")?,
+            _ = terminated.recv() => {}
+        }
     }
     played.end().await?;
     Ok(code)

@@ -154,8 +154,8 @@ pub async fn approve_erasure(
     Ok(Json(receipt))
 }
 
-/// Takes a person's identifiers out of what vendors and others reported. Before the mapping goes, so
-/// that a crash in between leaves an erasure that can be approved again.
+/// Takes a person's identifiers out of what vendors and others reported. Before the mapping goes,
+/// so that a crash in between leaves an erasure that can be approved again.
 async fn anonymise_facts(app: &App, identifier: IdentifierHash) -> anyhow::Result<usize> {
     let ledger = app.ledger.clone();
     let identifiers = tokio::task::spawn_blocking(move || {
