@@ -8,7 +8,8 @@ mod response;
 mod words;
 
 use axum::Router;
-use axum::extract::{Form, Path, State};
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -20,6 +21,7 @@ use serde::Deserialize;
 
 use crate::api::auth;
 use crate::api::error::ApiError;
+use crate::api::extract::Path;
 use crate::app::App;
 use crate::respond;
 
@@ -95,7 +97,13 @@ struct Token {
 }
 
 /// Takes a token and, if it is an operator's, keeps it in a cookie that scripts cannot read.
-async fn login(State(app): State<App>, Form(form): Form<Token>) -> Result<Response, ApiError> {
+async fn login(
+    State(app): State<App>,
+    form: Result<Form<Token>, FormRejection>,
+) -> Result<Response, ApiError> {
+    let Ok(Form(form)) = form else {
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, page::login(true)).into_response());
+    };
     let token = Secret::new(form.token.trim().to_owned());
     if !auth::is_token(&app, &token).await? {
         return Ok((StatusCode::UNAUTHORIZED, page::login(true)).into_response());

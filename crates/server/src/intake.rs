@@ -42,8 +42,14 @@ pub async fn webhook(app: &App, hook: Hook<'_>) -> Result<Observed, HookRefused>
     let name = hook.vendor.clone();
     let known =
         app.store.read(move |tx| Ok((tx.vendor(&name)?, tx.vendor_secrets(&name)?.webhook))).await;
-    let Ok((vendor, Some(sealed))) = known else {
-        return Err(HookRefused::Unexpected);
+    let (vendor, sealed) = match known {
+        Ok((vendor, Some(sealed))) => (vendor, sealed),
+        Ok((_, None)) => return Err(HookRefused::Unexpected),
+        // A vendor does not come again after a 404: only what is surely not there is one.
+        Err(error) if matches!(error.downcast_ref(), Some(store::Refused::NotFound { .. })) => {
+            return Err(HookRefused::Unexpected);
+        }
+        Err(error) => return Err(error.into()),
     };
     let secret: Secret<String> = app.unseal(&webhook_label(&vendor.name), &sealed.0)?;
     let connector = app.connector(&vendor)?;

@@ -163,7 +163,8 @@ async fn open(config: Config, world: World, addresses: Places) -> Result<App> {
 async fn first_operator(app: &App) -> Result<()> {
     let hash = app.keys.operator_token.mac(&[app.keys.first_operator.expose().as_bytes()]);
     let name = OperatorName::parse("admin")?;
-    let roles: Vec<_> = Role::ALL.iter().filter(|(name, _)| *name == "admin").map(|(name, _)| *name).collect();
+    let roles: Vec<_> =
+        Role::ALL.iter().filter(|(name, _)| *name == "admin").map(|(name, _)| *name).collect();
     app.store
         .write(move |tx| {
             if tx.operators()?.is_empty() {

@@ -11,7 +11,8 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::extract::multipart::MultipartRejection;
+use axum::extract::rejection::FormRejection;
 use axum::extract::{DefaultBodyLimit, Form, Multipart, OriginalUri, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -22,8 +23,9 @@ use serde::Deserialize;
 
 use self::caller::Caller;
 use self::feeds::Feed;
-use self::pages::{Bulletin, Checked, Frame};
+use self::pages::{Asked, Bulletin, Checked, Frame};
 use crate::api::error::ApiError;
+use crate::api::extract::Upload;
 use crate::app::App;
 use crate::intake::{self, Hook, HookRefused};
 use crate::{inquiries, notices};
@@ -50,10 +52,7 @@ pub fn router(app: &App) -> Router {
         .route("/.well-known/security.txt", get(security_txt))
         .route("/assets/cordon.css", get(crate::http::style))
         .route("/assets/icon.svg", get(crate::http::icon))
-        .route(
-            "/hooks/{vendor}",
-            post(webhook).layer(DefaultBodyLimit::max(limits::WEBHOOK_BODY_BYTES)),
-        )
+        .route("/hooks/{vendor}", post(webhook))
         .fallback(not_found)
         .layer(axum::middleware::from_fn(crate::http::strict))
         .with_state(app.clone())
@@ -118,20 +117,21 @@ struct Code {
 async fn check_code(
     State(app): State<App>,
     Caller(caller): Caller,
-    Form(form): Form<Code>,
-) -> Result<Markup, ApiError> {
-    let checked = if !app.portal_rate.allows(caller, app.world.now()) {
-        Checked::TooMany
-    } else if notices::is_genuine(&app, form.code).await? {
-        Checked::Genuine
+    form: Result<Form<Code>, FormRejection>,
+) -> Result<(StatusCode, Markup), ApiError> {
+    let (status, checked) = if !app.portal_rate.allows(caller, app.world.now()) {
+        (StatusCode::TOO_MANY_REQUESTS, Checked::TooMany)
+    } else if let Ok(Form(form)) = form {
+        let genuine = notices::is_genuine(&app, form.code).await?;
+        (StatusCode::OK, if genuine { Checked::Genuine } else { Checked::Unknown })
     } else {
-        Checked::Unknown
+        (StatusCode::UNPROCESSABLE_ENTITY, Checked::NotAsked)
     };
-    Ok(pages::check(&frame(&app, "/check"), checked))
+    Ok((status, pages::check(&frame(&app, "/check"), checked)))
 }
 
 async fn affected_page(State(app): State<App>) -> Markup {
-    pages::affected(&frame(&app, "/affected"), false)
+    pages::affected(&frame(&app, "/affected"), Asked::NotYet)
 }
 
 #[derive(Deserialize)]
@@ -144,13 +144,18 @@ struct Address {
 async fn ask_affected(
     State(app): State<App>,
     Caller(caller): Caller,
-    Form(form): Form<Address>,
-) -> Result<Markup, ApiError> {
-    if app.portal_rate.allows(caller, app.world.now()) {
+    form: Result<Form<Address>, FormRejection>,
+) -> Result<(StatusCode, Markup), ApiError> {
+    let (status, asked) = if !app.portal_rate.allows(caller, app.world.now()) {
+        (StatusCode::TOO_MANY_REQUESTS, Asked::TooMany)
+    } else if let Ok(Form(form)) = form {
         let address = Email::parse(&form.email).map(|email| email.to_string()).unwrap_or_default();
         inquiries::ask(&app, &address).await?;
-    }
-    Ok(pages::affected(&frame(&app, "/affected"), true))
+        (StatusCode::OK, Asked::Taken)
+    } else {
+        (StatusCode::UNPROCESSABLE_ENTITY, Asked::NotYet)
+    };
+    Ok((status, pages::affected(&frame(&app, "/affected"), asked)))
 }
 
 async fn report_page(State(app): State<App>) -> Markup {
@@ -160,19 +165,26 @@ async fn report_page(State(app): State<App>) -> Markup {
 async fn report_mail(
     State(app): State<App>,
     Caller(caller): Caller,
-    mut form: Multipart,
+    form: Result<Multipart, MultipartRejection>,
 ) -> (StatusCode, Markup) {
-    let received = if app.portal_rate.allows(caller, app.world.now()) {
-        take_mail(&app, &mut form).await
+    let (status, received) = if app.portal_rate.allows(caller, app.world.now()) {
+        let received = match form {
+            Ok(mut form) => take_mail(&app, &mut form).await,
+            Err(_) => Err(NO_FILE),
+        };
+        (if received.is_ok() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }, received)
     } else {
-        Err("Too many at once. Please wait a minute and try again.")
+        (
+            StatusCode::TOO_MANY_REQUESTS,
+            Err("Too many at once. Please wait a minute and try again."),
+        )
     };
-    let status = if received.is_ok() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     (status, pages::report(&frame(&app, "/report"), Some(received)))
 }
 
+const NO_FILE: &str = "Please choose the message as an .eml file of at most 5 MB.";
+
 async fn take_mail(app: &App, form: &mut Multipart) -> Result<(), &'static str> {
-    const NO_FILE: &str = "Please choose the message as an .eml file of at most 5 MB.";
     let field = form.next_field().await.map_err(|_| NO_FILE)?.ok_or(NO_FILE)?;
     let raw = field.bytes().await.map_err(|_| NO_FILE)?;
     match intake::reported_mail(app, &raw, "portal").await {
@@ -232,8 +244,12 @@ async fn webhook(
     Path(vendor): Path<String>,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Upload<{ limits::WEBHOOK_BODY_BYTES }>, ApiError>,
 ) -> Response {
+    let Upload(body) = match body {
+        Ok(body) => body,
+        Err(refused) => return refused.into_response(),
+    };
     let Ok(vendor) = VendorName::parse(&vendor) else {
         return StatusCode::NOT_FOUND.into_response();
     };

@@ -132,6 +132,7 @@ pub async fn list_evidence(
     State(app): State<App>,
     Path(id): Path<IncidentId>,
 ) -> Answer<Json<Value>> {
+    respond::load(&app, id).await?;
     let all = app.store.read(move |tx| tx.evidence_of(id)).await?;
     let shown: Vec<_> = all
         .iter()

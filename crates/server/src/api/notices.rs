@@ -250,6 +250,7 @@ pub async fn export_deliveries(
     let csv = app
         .store
         .read(move |tx| {
+            tx.notice(id)?;
             let mut csv =
                 String::from("person,state,attempt,code,possible_duplicates,settled_at\n");
             tx.visit_deliveries(id, |row| {

@@ -94,6 +94,7 @@ pub async fn export_persons(
     let csv = app
         .store
         .read(move |tx| {
+            check_version(tx, id, version)?;
             let mut csv = String::from("person,fields,bound\n");
             tx.visit_scope(id, version, |member| {
                 let fields = member.fields.to_string().replace(',', " ");
@@ -123,6 +124,8 @@ pub async fn diff_scopes(
     let diff = app
         .store
         .read(move |tx| {
+            check_version(tx, id, version)?;
+            check_version(tx, id, other)?;
             let old = audience::members(tx, id, version)?;
             let new = audience::members(tx, id, other)?;
             Ok(incident::diff(&old, &new))
@@ -135,4 +138,13 @@ pub async fn diff_scopes(
         "no_longer": diff.no_longer.len(),
         "fields_changed": diff.changed.len(),
     })))
+}
+
+/// A version that was never made has no persons; that is not the same as a scope of nobody.
+fn check_version(tx: &store::Tx<'_>, id: IncidentId, version: u32) -> anyhow::Result<()> {
+    let incident: incident::Incident = tx.incident(id)?.document.read()?;
+    if incident.scopes.iter().any(|scope| scope.version == version) {
+        return Ok(());
+    }
+    Err(store::Refused::NotFound { what: "scope version", name: version.to_string() }.into())
 }

@@ -235,36 +235,57 @@ fn advice(frame: &Frame<'_>, checked: Checked) -> Markup {
     }
 }
 
+/// What came of asking «was I affected?». Never says whether the address is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Nothing was asked yet.
+    NotYet,
+    /// It was, and is answered by mail.
+    Taken,
+    /// Too much was asked from the same place.
+    TooMany,
+}
+
 /// «Was I affected?», before and after asking; the same for everybody.
-pub fn affected(frame: &Frame<'_>, asked: bool) -> Markup {
+pub fn affected(frame: &Frame<'_>, asked: Asked) -> Markup {
     const TITLE: &str = "Was I affected?";
-    const ASKED: &str = "Look into your mailbox.";
+    const TAKEN: &str = "Look into your mailbox.";
+    const TOO_MANY: &str = "Too many at once.";
     let content = html! {
         h1 { (TITLE) }
-        @if asked {
-            div .result role="status" {
-                h2 { (ASKED) }
+        @match asked {
+            Asked::NotYet => p .lead {
+                "Enter the address of your account. We answer only by mail to that address, so "
+                "that nobody can find out about somebody else."
+            },
+            Asked::Taken => div .result role="status" {
+                h2 { (TAKEN) }
                 p {
                     "If that address is known to us, a mail is on its way that says whether it was "
                     "affected and what was exposed. It has no links. We answer only by mail to the "
                     "address itself, so that nobody can find out about somebody else."
                 }
-            }
-        } @else {
-            p .lead {
-                "Enter the address of your account. We answer only by mail to that address, so "
-                "that nobody can find out about somebody else."
-            }
+            },
+            Asked::TooMany => div .result.bad role="status" {
+                h2 { (TOO_MANY) }
+                p { "Please wait a minute and ask again." }
+            },
         }
         form method="post" action="/affected" {
             label for="email" {
-                @if asked { "Another e-mail address" } @else { "Your e-mail address" }
+                @if asked == Asked::Taken { "Another e-mail address" }
+                @else { "Your e-mail address" }
             }
             input #email name="email" type="email" required autocomplete="email" maxlength="254";
             button { "Ask" }
         }
     };
-    page(frame, if asked { ASKED } else { TITLE }, &content)
+    let title = match asked {
+        Asked::NotYet => TITLE,
+        Asked::Taken => TAKEN,
+        Asked::TooMany => TOO_MANY,
+    };
+    page(frame, title, &content)
 }
 
 /// Hand in a suspicious message.
@@ -417,8 +438,9 @@ mod tests {
             ("check_genuine", check(&at("/check"), Checked::Genuine)),
             ("check_unknown", check(&at("/check"), Checked::Unknown)),
             ("check_too_many", check(&at("/check"), Checked::TooMany)),
-            ("affected", affected(&at("/affected"), false)),
-            ("affected_asked", affected(&at("/affected"), true)),
+            ("affected", affected(&at("/affected"), Asked::NotYet)),
+            ("affected_asked", affected(&at("/affected"), Asked::Taken)),
+            ("affected_too_many", affected(&at("/affected"), Asked::TooMany)),
             ("report", report(&at("/report"), None)),
             ("report_taken", report(&at("/report"), Some(Ok(())))),
             ("report_refused", report(&at("/report"), Some(Err(why)))),
