@@ -38,6 +38,9 @@ pub enum KeyRefused {
     /// Others than its owner may read the file.
     #[error("`{0}` can be read by others")]
     Open(String),
+    /// There is data, and not the root key that it was made with.
+    #[error("the root key that the data was made with is not in `{0}`")]
+    Missing(String),
     /// It is no root key.
     #[error("the root key in {0} does not have 64 hexadecimal digits")]
     Root(String),
@@ -47,6 +50,7 @@ impl Coded for KeyRefused {
     fn code(&self) -> &'static str {
         match self {
             Self::Open(_) => "key-open",
+            Self::Missing(_) => "key-missing",
             Self::Root(_) => "key-malformed",
         }
     }
@@ -58,7 +62,10 @@ impl Coded for KeyRefused {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Open(file) => Some(format!("close it with `chmod 600 {file}`")),
-            Self::Root(_) => Some("restore it from its backup: no other key opens the data".into()),
+            Self::Missing(_) | Self::Root(_) => Some(format!(
+                "restore it from its backup, or set `{}`: no other key opens the data",
+                config::ROOT_KEY_VARIABLE
+            )),
         }
     }
 }
@@ -73,7 +80,7 @@ impl Keys {
         fs::create_dir_all(&dir).context("making the folder of keys")?;
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o700))
             .context("closing the folder of keys to others")?;
-        let root = root_key(&dir, world)?;
+        let root = root_key(&dir, data.join(crate::STORE).exists(), world)?;
         let first_operator = kept(&dir.join("operator.token"), || {
             format!("cop_{}", crypto::to_hex(&world.bytes::<32>()))
         })?;
@@ -92,10 +99,13 @@ impl Keys {
     }
 }
 
-fn root_key(dir: &Path, world: &World) -> Result<RootKey> {
+fn root_key(dir: &Path, has_data: bool, world: &World) -> Result<RootKey> {
     let file = dir.join("root.key");
     let (text, place) = match config::root_key_from_environment() {
         Some(text) => (text, format!("the environment's `{}`", config::ROOT_KEY_VARIABLE)),
+        None if has_data && !file.exists() => {
+            return Err(KeyRefused::Missing(file.display().to_string()).into());
+        }
         None => {
             let text = kept(&file, || crypto::to_hex(&world.bytes::<32>()))?;
             (text, format!("`{}`", file.display()))

@@ -56,6 +56,8 @@ use crate::keys::Keys;
 use crate::tasks::Tasks;
 use crate::traffic::Traffic;
 
+/// The store's file in the data folder.
+const STORE: &str = "cordon.db";
 /// How long a stop waits for what is under way.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -123,7 +125,7 @@ async fn open(config: Config, world: World, addresses: Places) -> Result<App> {
     let data = config.data.clone();
     let sender = config.company.notice_from.rsplit_once('@').map_or("", |(_, domain)| domain);
     let keys = Keys::open(&data, sender, &world)?;
-    let store = Store::open(&data.join("cordon.db"), world.clone()).context("opening the store")?;
+    let store = Store::open(&data.join(STORE), world.clone()).context("opening the store")?;
     let ledger_keys = LedgerKeys { identifier: keys.identifier.clone() };
     let (dir, ledger_world) = (data.join("ledger"), world.clone());
     let (ledger, recovered) =
@@ -291,7 +293,7 @@ fn write_running(app: &App) -> Result<()> {
 /// # Errors
 /// When the store cannot be opened, or a server has it open.
 pub fn verify_audit_offline(data: &Path) -> Result<Value> {
-    let path: PathBuf = data.join("cordon.db");
+    let path: PathBuf = data.join(STORE);
     anyhow::ensure!(path.exists(), "there is no store in `{}`", data.display());
     let store = Store::open(&path, door::world())?;
     Ok(api::audit::shown(store.read_now(|tx| tx.verify_audit(1))?))
