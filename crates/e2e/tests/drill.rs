@@ -16,6 +16,7 @@ async fn played(scenario: &str, folder: &Path) -> Value {
         .args(["drill", scenario, "--people", "300", "--json", "--scorecard"])
         .arg(&file)
         .current_dir(folder)
+        .env("TMPDIR", folder)
         .kill_on_drop(true)
         .output();
     let run = tokio::time::timeout(PATIENCE, run).await.expect("it ends").expect("it runs");
@@ -27,7 +28,27 @@ async fn played(scenario: &str, folder: &Path) -> Value {
         card["checks"].as_array().expect("checks").iter().filter(|c| c["ok"] != true).collect();
     assert!(wrong.is_empty(), "{scenario}: {wrong:#?}");
     assert_eq!((run.status.code(), &card["ok"]), (Some(0), &Value::Bool(true)));
+    let left: Vec<_> = std::fs::read_dir(folder).expect("a folder").collect();
+    assert_eq!(left.len(), 1, "nothing but the scorecard is left behind: {left:?}");
+    assert_whole(&card);
     card
+}
+
+/// What holds of every scorecard: its notices and its times add up.
+fn assert_whole(card: &Value) {
+    let states = ["delivered", "bounced", "failed", "suppressed", "pending", "unknown"];
+    assert_eq!(keys(&card["notices"]), [&["audience"], states.as_slice()].concat());
+    let count = |of: &str| card["notices"][of].as_u64().expect("a count");
+    assert_eq!(count("audience"), states.map(count).iter().sum::<u64>());
+    assert_eq!((count("pending"), &card["scope"]["persons_upper"]), (0, &count("audience").into()));
+    let after = |what: &str| card[format!("{what}_after_s")].as_f64().expect("seconds");
+    assert!(after("detected") <= after("contained"));
+    assert!(after("first_notice") <= after("last_notice"));
+    assert_eq!(
+        (&card["people"], keys(&card["checks"][0])),
+        (&300.into(), vec!["name", "ok", "detail"])
+    );
+    assert!(card["portal_url"].as_str().is_some_and(|url| url.starts_with("http://")));
 }
 
 fn keys(value: &Value) -> Vec<&str> {
