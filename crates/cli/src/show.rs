@@ -11,18 +11,23 @@ use crate::commands::Usage;
 
 /// Prints an answer. A list becomes a table, an object its keys and values.
 pub fn answer(value: &Value, json: bool) {
-    if json {
-        println!("{value:#}");
-        return;
-    }
+    print(&if json { format!("{value:#}\n") } else { shown(value) });
+}
+
+/// Prints a text. A reader who has seen enough, such as `head`, is no error.
+pub fn print(text: &str) {
+    drop(std::io::stdout().lock().write_all(text.as_bytes()));
+}
+
+fn shown(value: &Value) -> String {
     match value {
-        Value::Null => println!("done"),
+        Value::Null => "done\n".to_owned(),
         Value::Object(object) if object.len() == 1 && object.values().all(Value::is_array) => {
-            object.values().for_each(|rows| table(rows.as_array().map_or(&[], Vec::as_slice)));
+            object.values().map(|rows| table(rows.as_array().map_or(&[], Vec::as_slice))).collect()
         }
         Value::Object(object) => pairs(object, 0),
         Value::Array(rows) => table(rows),
-        other => println!("{}", text(other)),
+        other => format!("{}\n", text(other)),
     }
 }
 
@@ -91,50 +96,43 @@ fn text(value: &Value) -> String {
     }
 }
 
-fn pairs(object: &Map<String, Value>, indent: usize) {
+/// Keys and values, the keys as they are in JSON.
+fn pairs(object: &Map<String, Value>, indent: usize) -> String {
     let width = object.keys().map(String::len).max().unwrap_or(0);
-    for (key, value) in object {
-        let key = key.replace('_', " ");
-        match value {
-            Value::Object(inner) if !inner.is_empty() => {
-                println!("{:indent$}{key}", "");
-                pairs(inner, indent + 2);
-            }
-            Value::Array(rows) if rows.iter().any(Value::is_object) => {
-                println!("{:indent$}{key}", "");
-                table(rows);
-            }
-            other => println!("{:indent$}{key:width$}  {}", "", text(other)),
+    let pair = |(key, value): (&String, &Value)| match value {
+        Value::Object(inner) if !inner.is_empty() => {
+            format!("{:indent$}{key}\n{}", "", pairs(inner, indent + 2))
         }
-    }
+        Value::Array(rows) if rows.iter().any(Value::is_object) => {
+            format!("{:indent$}{key}\n{}", "", table(rows))
+        }
+        other => format!("{:indent$}{key:width$}  {}\n", "", text(other)),
+    };
+    object.iter().map(pair).collect()
 }
 
 /// Rows in columns, in the order of the first row's keys; nested values as short JSON.
-fn table(rows: &[Value]) {
+fn table(rows: &[Value]) -> String {
     let Some(first) = rows.first() else {
-        println!("none");
-        return;
+        return "none\n".to_owned();
     };
     let Some(columns) = first.as_object().map(|row| row.keys().cloned().collect::<Vec<_>>()) else {
-        rows.iter().for_each(|row| println!("{}", text(row)));
-        return;
+        return rows.iter().map(|row| format!("{}\n", text(row))).collect();
     };
-    let mut lines = vec![columns.iter().map(|name| name.replace('_', " ")).collect::<Vec<_>>()];
-    lines.extend(rows.iter().map(|row| {
-        columns.iter().map(|name| short(&text(row.get(name).unwrap_or(&Value::Null)))).collect()
-    }));
+    let cells = |row: &Value| {
+        let cell = |name| short(&text(row.get(name).unwrap_or(&Value::Null)));
+        columns.iter().map(cell).collect::<Vec<_>>()
+    };
+    let lines: Vec<_> = std::iter::once(columns.clone()).chain(rows.iter().map(cells)).collect();
     let width = |column: usize| {
         lines.iter().map(|line: &Vec<String>| line[column].chars().count()).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();
-    for line in &lines {
-        let cells: Vec<String> = line
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.chars().count())))
-            .collect();
-        println!("{}", cells.join("  ").trim_end());
-    }
+    let line = |line: &Vec<String>| {
+        let padded = line.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}"));
+        format!("{}\n", padded.collect::<Vec<_>>().join("  ").trim_end())
+    };
+    lines.iter().map(line).collect()
 }
 
 fn short(text: &str) -> String {

@@ -1,4 +1,4 @@
-//! Both drills, as a person would run them: the scorecard has its documented shape and is all right.
+//! Both drills, as a person would run them: the scorecard has its documented shape and is well.
 
 use std::path::Path;
 use std::time::Duration;

@@ -92,7 +92,8 @@ pub async fn run(command: Command, global: &Global) -> Result<ExitCode> {
     if preview && !global.json {
         let part =
             |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        println!("Subject: {}\n\n{}", part("subject"), part(if html { "html" } else { "text" }));
+        let body = part(if html { "html" } else { "text" });
+        show::print(&format!("Subject: {}\n\n{body}\n", part("subject")));
         return Ok(ExitCode::SUCCESS);
     }
     show::answer(&answer, global.json);

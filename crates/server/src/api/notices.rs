@@ -180,11 +180,13 @@ pub async fn preview_notice(
     Json(ask): Json<Preview>,
 ) -> Answer<Json<Value>> {
     let notice = app.store.read(move |tx| tx.notice(id)).await?;
-    let incident = respond::load(&app, notice.incident).await?;
     let draft: Draft = notice.document.read()?;
-    let fields =
-        ask.fields.or(incident.scope().map(incident::ScopeVersion::fields)).unwrap_or_default();
-    let sample = notify::samples::sample(ask.language, fields, &draft.not_exposed);
+    let (of, version, corrects) = (notice.incident, notice.scope_version, draft.corrects);
+    let told = app.store.read(move |tx| audience::of(tx, of, version, corrects)).await?;
+    let widest = told.iter().max_by_key(|one| one.fields.iter().count());
+    let fields = ask.fields.or(widest.map(|one| one.fields)).unwrap_or_default();
+    let mut sample = notify::samples::sample(ask.language, fields, &draft.not_exposed);
+    sample.change = widest.and_then(|one| one.change);
     let copy = Templates::shipped().write(&draft.facts, &sample).map_err(anyhow::Error::from)?;
     Ok(Json(json!({ "subject": copy.subject, "text": copy.text, "html": copy.html })))
 }
