@@ -82,7 +82,7 @@ async fn every_route_answers_garbage_with_a_coded_error_and_changes_nothing() {
             if method == Method::GET && !url.contains(parameter) {
                 continue;
             }
-            // These take no JSON: two do what they do without a body, and almost any text is a mail.
+            // These take no JSON: two do what they do without a body, and most texts are mails.
             let exempt = ["/people/index", "/doctor", "/facts/mail"];
             if exempt.iter().any(|path| url.ends_with(path)) {
                 continue;
