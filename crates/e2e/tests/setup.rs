@@ -89,6 +89,8 @@ async fn sigterm_stops_within_seconds_and_a_restart_keeps_everything() {
     let stopped = tokio::time::timeout(Duration::from_secs(15), program.stop()).await;
     assert!(stopped.expect("within seconds").success());
     assert!(!company.data().join("running.json").exists());
+    let ahead = std::fs::metadata(company.data().join("cordon.db-wal")).map(|file| file.len());
+    assert_eq!(ahead.unwrap_or(0), 0, "the store is one file, as a backup by copying needs it");
     drop(held);
 
     let program = company.start().await;

@@ -109,12 +109,15 @@ impl Running {
     /// Closes the doors, ends what is under way, and lets go of the data.
     ///
     /// # Errors
-    /// When the file that says where we listen cannot be removed.
+    /// When the file that says where we listen cannot be removed, or the store cannot be closed.
     pub async fn stop(self) -> Result<()> {
         self.app.couriers.stop();
         self.app.tasks.stop(PATIENCE).await;
         let file = self.app.config.data.join(RUNNING_FILE);
         std::fs::remove_file(&file).with_context(|| format!("removing `{}`", file.display()))?;
+        // So that the store is one file again, which can be copied.
+        let store = self.app.store.clone();
+        tokio::task::spawn_blocking(move || store.wipe_deleted()).await.context("stopping")??;
         tracing::info!("cordon stopped");
         Ok(())
     }
