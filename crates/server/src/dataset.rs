@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 
 use anyhow::{Context as _, Result};
-use connectors::ExportError;
 use incident::Incident;
-use model::{FieldSet, IncidentId, PersonKey};
+use model::{FieldSet, IncidentId, PersonKey, Reach, Window};
 use serde::Serialize;
 use store::{Evidence, Sealed, Tx};
 
 use crate::app::App;
-use crate::contain;
+use crate::{contain, scoping};
 
 /// The name of the evidence that holds the matched persons.
 const NAME: &str = "dataset-persons";
@@ -28,8 +27,12 @@ pub struct Matched {
     pub held_not_in_it: u64,
     /// Rows about nobody that was ever disclosed through Cordon: an undeclared feed.
     pub never_disclosed: u64,
-    /// Rows that could not be read, with their lines; at most a few are named.
-    pub unreadable: Vec<String>,
+    /// Rows about contacts that we planted ourselves: this copy is of what we gave.
+    pub planted: u64,
+    /// Rows that could not be read.
+    pub unreadable: u64,
+    /// The first of them, with their lines and why.
+    pub examples: Vec<String>,
 }
 
 /// Matches a data set in the vendor's export format and keeps whom it confirms.
@@ -37,23 +40,27 @@ pub struct Matched {
 /// # Errors
 /// [`ExportError`] when it is not in that format; faults of ledger and store.
 pub async fn match_with(app: &App, incident: &Incident, csv: Vec<u8>) -> Result<Matched> {
-    const NAMED: usize = 10;
+    const EXAMPLES: usize = 10;
     let vendor = app.vendor(&incident.vendor).await?;
     let connector = app.connector(&vendor)?;
     let work = app.clone();
     let (matched, persons) = tokio::task::spawn_blocking(move || {
-        let held = work.ledger.exposure(&vendor.name, Default::default(), &Default::default())?;
+        let mut held = work.ledger.exposure(&vendor.name, Window::default(), &Reach::default())?;
+        let planted = scoping::planted(&work, &vendor.name)?;
+        held.persons.retain(|one| !planted.contains(&one.person));
         let mut matched = Matched::default();
         let mut persons = HashMap::<PersonKey, FieldSet>::new();
         for row in connector.read_export(&csv).map_err(anyhow::Error::from)?.rows {
             matched.rows += 1;
             let row = match row {
                 Ok(row) => row,
-                Err(error) if matched.unreadable.len() < NAMED => {
-                    matched.unreadable.push(ExportError::to_string(&error));
+                Err(error) => {
+                    matched.unreadable += 1;
+                    if matched.examples.len() < EXAMPLES {
+                        matched.examples.push(error.to_string());
+                    }
                     continue;
                 }
-                Err(_) => continue,
             };
             let key = work.ledger.identifier_key();
             let person = row.identifiers.iter().find_map(|one| work.ledger.person(one.hash(key)));
@@ -64,6 +71,9 @@ pub async fn match_with(app: &App, incident: &Incident, csv: Vec<u8>) -> Result<
                 Some(person) => {
                     let fields = persons.entry(person).or_default();
                     *fields = fields.union(row.fields);
+                }
+                None if person.is_some_and(|person| planted.contains(&person)) => {
+                    matched.planted += 1;
                 }
                 None => matched.never_disclosed += 1,
             }

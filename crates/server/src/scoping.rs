@@ -110,16 +110,23 @@ fn position(app: &App) -> String {
     format!("manifest {}, {} rows", status.manifest, status.rows)
 }
 
+/// The contacts that we planted ourselves at a vendor, which are nobody.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn planted(app: &App, vendor: &VendorName) -> Result<HashSet<PersonKey>> {
+    let canaries = app.store.read_now(|tx| tx.canaries(vendor))?;
+    Ok(canaries.iter().filter_map(|canary| app.ledger.person(canary.address_hash)).collect())
+}
+
 /// The answer to one question: without the contacts that we planted ourselves, and with what the
 /// company's own attributes stand for.
 ///
 /// # Errors
 /// When ledger or store cannot be read.
 fn exposure(app: &App, vendor: &VendorName, question: &Question) -> Result<Exposure> {
-    let (canaries, vouched) =
-        app.store.read_now(|tx| Ok((tx.canaries(vendor)?, Vouched::of(tx, vendor)?)))?;
-    let planted: HashSet<PersonKey> =
-        canaries.iter().filter_map(|canary| app.ledger.person(canary.address_hash)).collect();
+    let planted = planted(app, vendor)?;
+    let vouched = app.store.read_now(|tx| Vouched::of(tx, vendor))?;
     let reach = vouched.widened(&question.reach);
     let mut exposure = app.ledger.exposure(vendor, question.window, &reach)?;
     exposure.persons.retain_mut(|exposed| {

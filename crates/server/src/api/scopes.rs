@@ -64,8 +64,13 @@ pub async fn match_dataset(
     let matched = dataset::match_with(&app, &incident, body.to_vec()).await?;
     let text = format!(
         "the vendor's data set has {} rows: {} persons confirmed, {} held and not in it, {} rows about \
-         nobody disclosed through Cordon",
-        matched.rows, matched.confirmed, matched.held_not_in_it, matched.never_disclosed
+         nobody disclosed through Cordon, {} about contacts that we planted, {} unreadable",
+        matched.rows,
+        matched.confirmed,
+        matched.held_not_in_it,
+        matched.never_disclosed,
+        matched.planted,
+        matched.unreadable,
     );
     let commands = vec![
         Command::AddFact {
