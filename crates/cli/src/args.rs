@@ -20,20 +20,25 @@ pub struct Cli {
     pub command: Command,
 }
 
+const EVERY_COMMAND: &str = "Options of every command";
+
 /// Options of every command.
 #[derive(Args, Clone)]
 pub struct Global {
     /// Print the API's own JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERY_COMMAND)]
     pub json: bool,
     /// The data folder of the server to speak to
-    #[arg(long, global = true, default_value = "cordon-data", value_name = "DIR")]
+    #[arg(
+        long, global = true, default_value = "cordon-data", value_name = "DIR",
+        help_heading = EVERY_COMMAND
+    )]
     pub data: PathBuf,
     /// Another server than the one on the data folder
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", help_heading = EVERY_COMMAND)]
     pub server: Option<String>,
     /// A file with an operator's token, instead of the first operator's
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERY_COMMAND)]
     pub token_file: Option<PathBuf>,
 }
 
@@ -232,11 +237,14 @@ pub enum OperatorCommand {
 #[derive(Args, Clone)]
 #[group(required = true, multiple = false)]
 pub struct Who {
-    #[arg(long)]
+    /// By e-mail address
+    #[arg(long, value_name = "ADDRESS")]
     pub email: Option<String>,
-    #[arg(long)]
+    /// By telephone number, as `+49301234567`
+    #[arg(long, value_name = "NUMBER")]
     pub phone: Option<String>,
-    #[arg(long)]
+    /// By the company's own id
+    #[arg(long, value_name = "ID")]
     pub person_id: Option<String>,
 }
 

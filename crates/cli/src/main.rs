@@ -9,6 +9,7 @@ mod show;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use serde_json::json;
 
 use crate::args::{Cli, Command};
 
@@ -39,7 +40,10 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(serve) => commands::serve::run(&serve, &global).await,
         Command::Config => {
-            print!("{}", server::config::DEFAULT);
+            match global.json {
+                true => show::answer(&json!({ "toml": server::config::DEFAULT }), true),
+                false => print!("{}", server::config::DEFAULT),
+            }
             Ok(ExitCode::SUCCESS)
         }
         Command::Drill(drill) => commands::drill::run(drill, &global).await,

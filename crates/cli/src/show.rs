@@ -89,6 +89,8 @@ fn text(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),
+        Value::Array(items) if items.is_empty() => "none".to_owned(),
+        Value::Object(pairs) if pairs.is_empty() => "none".to_owned(),
         Value::Array(items) if items.iter().all(|item| !item.is_object()) => {
             items.iter().map(text).collect::<Vec<_>>().join(",")
         }
