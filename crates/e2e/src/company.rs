@@ -222,7 +222,7 @@ pub fn receipt(to: &str) -> Value {
 const PEOPLE: &str = "\
 person_id,email,phone,name,country,region,language,two_factor
 1,ann.lee@members.example,+4930123456,Ann Lee,DE,,de,true
-2,bob.ray@members.example,,Bob Ray,US,US-CA,en,false
+2,bob.ray@members.example,,Bob Ray,US,CA,en,false
 3,cleo.dias@members.example,,Cleo Dias,BR,,pt-BR,
 ";
 
