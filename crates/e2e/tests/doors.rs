@@ -206,8 +206,6 @@ async fn the_gateway_refuses_in_the_vendors_dialect_and_the_vendor_gets_nothing(
     let made_up = format!("{}{last}", &shop.token[..shop.token.len() - 1]);
     let stranger = Shop { token: made_up, base: shop.base.clone() };
     let good = receipt("ann.lee@members.example").to_string();
-    let mut with_phone = receipt("ann.lee@members.example");
-    with_phone["personalizations"][0]["custom_args"] = json!({ "phone": "+4930123456" });
     let twice = good.replacen("{", "{\"subject\":\"one\",", 1);
     let sms = json!({ "list_ids": [LIST], "contacts": [{
         "email": "ann.lee@members.example", "phone_number": "+4930123456",
