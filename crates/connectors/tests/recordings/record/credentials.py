@@ -1,0 +1,19 @@
+"""A credential of each vendor, of the shape that the SDK and the vendor want, and good for nothing.
+The names are those of the vendors' own documentation where they have one."""
+
+CREDENTIALS = {
+    "sendgrid": {"SENDGRID_API_KEY": "SG.AAAAAAAAAAAAAAAAAAAAAA." + "B" * 43},
+    "mailgun": {"MAILGUN_API_KEY": "0123456789abcdef0123456789abcdef-01234567-89abcdef"},
+    "postmark": {
+        "POSTMARK_SERVER_TOKEN": "01234567-89ab-cdef-0123-456789abcdef",
+        "POSTMARK_ACCOUNT_TOKEN": "fedcba98-7654-3210-fedc-ba9876543210",
+    },
+    "ses": {
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "AWS_REGION": "eu-west-1",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+    },
+    "mailchimp": {"MAILCHIMP_API_KEY": "0123456789abcdef0123456789abcdef-us21"},
+    "mandrill": {"MANDRILL_API_KEY": "md-0123456789abcdefABCDEF"},
+}
