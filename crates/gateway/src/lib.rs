@@ -23,6 +23,7 @@ mod registry;
 mod reply;
 mod seen;
 mod settle;
+mod spool;
 mod transform;
 mod wire;
 
@@ -41,6 +42,7 @@ pub use refused::Refused;
 pub use registry::{Registry, TokenEntry, VendorEntry, token_key};
 pub use reply::{CALL, CODE, OUTCOME};
 pub use seen::{Left, Micros, Seen, SeenCall};
+pub use spool::{Backlog, Kind, Lane, NotKept, Spool, SpoolLimits, SpoolRecovered, Taken};
 
 use admit::Arrival;
 use carry::carry;

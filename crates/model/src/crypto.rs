@@ -107,6 +107,12 @@ impl SealKey {
         LessSafeKey::new(key.expect("AES-256-GCM takes 32 bytes"))
     }
 
+    /// A key of its own for one thing among many, so that their number is not bounded by how many
+    /// random nonces one key can take.
+    pub fn derived(&self, label: &str) -> Self {
+        Self(Secret::new(MacKey::new(self.0.expose()).mac(&[label.as_bytes()])))
+    }
+
     /// Seals `plain` for `label`; `nonce` is 12 fresh random bytes.
     pub fn seal(&self, nonce: [u8; 12], label: &str, plain: &[u8]) -> Vec<u8> {
         let mut sealed = plain.to_vec();
@@ -181,6 +187,7 @@ mod tests {
         assert!(seal.open("twilio", &sealed).is_err());
         assert!(RootKey::new([8; 32]).seal_key("credentials").open("sendgrid", &sealed).is_err());
         assert!(seal.open("sendgrid", &sealed[..5]).is_err());
+        assert!(seal.derived("one").open("sendgrid", &sealed).is_err());
     }
 
     #[test]

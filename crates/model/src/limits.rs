@@ -40,6 +40,16 @@ pub const GATEWAY_BODIES_BYTES: usize = 512 * 1024 * 1024;
 pub const GATEWAY_LINGER_SECONDS: u64 = 2;
 /// What `Retry-After` tells callers of a vendor on hold.
 pub const HOLD_RETRY_SECONDS: u64 = 30;
+/// Entries that wait in the gateway's spool, all vendors together; each is a file.
+pub const SPOOL_ENTRIES: usize = 100_000;
+/// Bytes that wait there: hours of a large sender's mail, and no disk is filled by a vendor's outage.
+pub const SPOOL_BYTES: u64 = 8 * 1024 * 1024 * 1024;
+/// Entries that wait for one vendor: half, so that one outage leaves room for the others.
+pub const SPOOL_VENDOR_ENTRIES: usize = 50_000;
+/// Bytes that wait for one vendor.
+pub const SPOOL_VENDOR_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+/// One text in an entry: the largest body, and what is said of it.
+pub const SPOOL_ENTRY_BYTES: usize = REQUEST_BODY_BYTES + 1024 * 1024;
 /// SendGrid's own bounds: personalizations per call, and recipients in one.
 pub const PERSONALIZATIONS: usize = 1_000;
 /// SendGrid's bound on contacts per upsert.
