@@ -113,6 +113,11 @@ impl Data {
         }
     }
 
+    /// How much of it is in memory.
+    pub const fn held_bytes(&self) -> usize {
+        self.message.len()
+    }
+
     /// Whether it is so far over the limit that waiting for its end is not worth it.
     pub const fn is_hopeless(&self) -> bool {
         self.seen > self.limit.saturating_mul(2)

@@ -63,9 +63,12 @@ pub enum Unreadable {
     /// It is over [`limits::CANARY_MAIL_BYTES`].
     #[error("the mail is larger than the limit")]
     TooLarge,
-    /// It has more parts, or parts in parts, than people's mail has.
+    /// It has more parts, or parts in parts, or header fields, than people's mail has.
     #[error("the mail has more parts than the limit")]
     TooManyParts,
+    /// Its header says one thing twice, or has lines that are no fields.
+    #[error("the header of the mail can be read in two ways")]
+    Ambiguous,
 }
 
 impl model::Coded for Unreadable {
@@ -74,6 +77,7 @@ impl model::Coded for Unreadable {
             Self::NoMail => "mail-unreadable",
             Self::TooLarge => "mail-too-large",
             Self::TooManyParts => "mail-too-many-parts",
+            Self::Ambiguous => "mail-ambiguous",
         }
     }
 }
@@ -114,7 +118,7 @@ pub fn read(raw: &[u8]) -> Result<ReadMail, Unreadable> {
 
 /// Refuses what would grow into too many parts, or nest too deep, before it is parsed. A part in a
 /// mail starts with a line of two hyphens; a mail within it needs a `Content-Type`.
-fn check_parts(raw: &[u8]) -> Result<(), Unreadable> {
+pub fn check_parts(raw: &[u8]) -> Result<(), Unreadable> {
     const NAME: &[u8] = b"content-type";
     let mut separators = 0;
     let mut types = 0;
@@ -130,7 +134,7 @@ fn check_parts(raw: &[u8]) -> Result<(), Unreadable> {
 }
 
 /// Does not decode parts: an encoded mail within a mail would be parsed without any bound.
-fn parser() -> MessageParser {
+pub fn parser() -> MessageParser {
     MessageParser::new()
         .with_minimal_headers()
         .with_message_ids()

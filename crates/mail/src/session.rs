@@ -136,10 +136,23 @@ impl Session {
     /// # Errors
     /// Always [`SendError::NotSent`], with how far it came.
     pub async fn open(relay: &Relay) -> Result<Self, SendError> {
+        let stream = connect(relay).await?;
+        Self::over(stream, relay).await
+    }
+
+    /// As [`Session::open`], over a connection that the caller made: where it leads is the caller's
+    /// to check, whose certificate is shown is checked here.
+    ///
+    /// # Errors
+    /// Always [`SendError::NotSent`], with how far it came.
+    pub async fn over(stream: TcpStream, relay: &Relay) -> Result<Self, SendError> {
         if relay.login.is_some() && !relay.tls.is_verified() {
             return Err(SendError::not_sent(Stage::Login, "login-unprotected"));
         }
-        let wire = connect(relay).await?;
+        let mut wire = Wire::new(stream).map_err(|_| unreachable())?;
+        if relay.tls == RelayTls::Implicit {
+            wire = handshake(wire, relay).await?;
+        }
         let timeouts = relay.timeouts;
         let mut session = Self {
             wire,
@@ -187,6 +200,22 @@ impl Session {
             Err(_) => false,
         };
         sent
+    }
+
+    /// Whether a message of this envelope can be given to this relay at all. When it cannot,
+    /// [`Session::send`] would write nothing.
+    ///
+    /// # Errors
+    /// [`SendError::NotSent`], with the reason.
+    pub fn fits(&self, from: &str, to: &str) -> Result<(), SendError> {
+        self.envelope(from, to, b"").map(drop)
+    }
+
+    /// Asks the relay whether it is still there; after a pause it may have closed the connection.
+    pub async fn is_awake(&mut self) -> bool {
+        let reply = self.exchange(Stage::Hello, "NOOP\r\n").await;
+        self.usable &= reply.is_ok_and(|lines| lines.reply("").is_positive());
+        self.usable
     }
 
     /// Whether another message can go over this connection.
@@ -429,15 +458,16 @@ fn refusal(at: Stage, reply: Reply) -> SendError {
     }
 }
 
-async fn connect(relay: &Relay) -> Result<Wire, SendError> {
-    let unreachable = |_| SendError::not_sent(Stage::Connect, "relay-unreachable");
+async fn connect(relay: &Relay) -> Result<TcpStream, SendError> {
     let host = relay.host.trim_matches(['[', ']']);
-    let stream = timeout(relay.timeouts.connect, TcpStream::connect((host, relay.port)))
+    timeout(relay.timeouts.connect, TcpStream::connect((host, relay.port)))
         .await
         .map_err(|_| SendError::not_sent(Stage::Connect, "relay-timeout"))?
-        .map_err(unreachable)?;
-    let wire = Wire::new(stream).map_err(unreachable)?;
-    if relay.tls == RelayTls::Implicit { handshake(wire, relay).await } else { Ok(wire) }
+        .map_err(|_| unreachable())
+}
+
+fn unreachable() -> SendError {
+    SendError::not_sent(Stage::Connect, "relay-unreachable")
 }
 
 async fn handshake(wire: Wire, relay: &Relay) -> Result<Wire, SendError> {

@@ -86,6 +86,8 @@ pub const SMTP_COMMAND_BYTES: usize = 512;
 pub const SMTP_RECIPIENTS: usize = 100;
 /// Sessions with the receiver at once.
 pub const SMTP_SESSIONS: usize = 200;
+/// Mail that a receiver holds in memory at once, all sessions together.
+pub const SMTP_HELD_BYTES: usize = 512 * 1024 * 1024;
 /// A silent SMTP session is closed after this long (RFC 5321 §4.5.3.2 asks for 5 minutes).
 pub const SMTP_IDLE_SECONDS: u64 = 300;
 /// A whole SMTP session: the largest mail over a slow line takes minutes; longer holds a place.
@@ -105,6 +107,10 @@ pub const MAIL_READ_BYTES: usize = 1024 * 1024;
 pub const MAIL_PARTS: usize = 200;
 /// Lines of a mail that may separate parts; patches and tables have lines that look like it.
 pub const MAIL_SEPARATORS: usize = 2_000;
+/// The header of a mail that is handed in; vendors take about as much.
+pub const MAIL_HEADER_BYTES: usize = 128 * 1024;
+/// Lines that we write ourselves into a mail's header, RFC 5322 §2.1.1.
+pub const MAIL_LINE_BYTES: usize = 900;
 /// Headers of a mail that are kept; relays add dozens, not hundreds.
 pub const MAIL_HEADERS: usize = 300;
 /// `Received` lines of a mail that are read; RFC 5321 §6.3 takes 100 for a loop.
