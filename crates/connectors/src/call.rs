@@ -11,6 +11,19 @@ pub struct Operation {
     pub carries: FieldSet,
     /// The largest body that the vendor takes.
     pub body_bytes: usize,
+    /// Scheme and host where this call goes, when they are not the connector's.
+    pub base: Option<&'static str>,
+    /// After how many days nothing of such a call is left at the vendor, where it documents that.
+    pub retention_days: Option<u32>,
+    /// The header of the vendor's by which a repeated call is known, in lower case.
+    pub idempotency: Option<&'static str>,
+}
+
+impl Operation {
+    /// An operation of which the vendor documents nothing beside its body.
+    pub const fn new(name: &'static str, carries: FieldSet, body_bytes: usize) -> Self {
+        Self { name, carries, body_bytes, base: None, retention_days: None, idempotency: None }
+    }
 }
 
 /// A request on its way to a vendor, its body whole and decompressed.
@@ -24,6 +37,8 @@ pub struct Outbound<'a> {
     pub query: Option<&'a str>,
     /// The `Content-Type`, whole.
     pub content_type: Option<&'a str>,
+    /// A header's value by its lower-case name.
+    pub header: &'a dyn Fn(&str) -> Option<&'a str>,
     /// The body.
     pub body: &'a [u8],
 }
@@ -102,8 +117,9 @@ pub trait Body: Send + Sync {
 pub struct Changes<'a> {
     /// What happens to each field; never [`FieldAction::Refuse`] here.
     pub action: &'a dyn Fn(Field) -> FieldAction,
-    /// A stable pseudonym of a value.
-    pub pseudonym: &'a dyn Fn(Field, &str) -> String,
+    /// What stands in a value's place, for an action that replaces it
+    /// ([`FieldAction::replaces`]).
+    pub replace: &'a dyn Fn(FieldAction, Field, &str) -> String,
     /// Whether keys that the vendor does not document are taken out.
     pub drop_unknown: bool,
     /// The signed reference for a message to these recipients; an empty one is not put in.

@@ -1,6 +1,7 @@
 //! The one trait behind which each vendor's dialect stands.
 
-use model::{Action, Contact, Field, FieldSet, ListName, Secret};
+use model::error::Malformed;
+use model::{Action, Contact, Field, FieldSet, ListName, Secret, Timestamp};
 
 use crate::call::{Call, Operation, Outbound, OwnedOutbound, Unreadable};
 use crate::export::{Export, ExportError};
@@ -12,8 +13,19 @@ pub trait Connector: Send + Sync {
     /// Its name, equal to the name of its file.
     fn name(&self) -> &'static str;
 
-    /// Where the vendor's API is, scheme and host, without a final slash.
-    fn base_url(&self) -> &'static str;
+    /// Where the vendor's API is, region by region; the first is where calls go unless an operator
+    /// gives another endpoint. Operations may have a host of their own.
+    fn hosts(&self) -> &'static [Host];
+
+    /// Scheme and host of the API for whoever has this credential, without a final slash; `None`
+    /// when an operator must say it.
+    fn base_url(&self, credential: &Secret<String>) -> Option<String>;
+
+    /// Request headers that the vendor documents beside those of every call, in lower case; others
+    /// do not leave under `enforce`.
+    fn headers(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// Domains under which the vendor sends or relays mail; empty for a vendor of something else.
     fn mail_domains(&self) -> &'static [&'static str];
@@ -31,21 +43,33 @@ pub trait Connector: Send + Sync {
     ///
     /// # Errors
     /// When it is not of that shape. The error never repeats it.
-    fn check_credential(&self, credential: &str) -> Result<(), model::error::Malformed>;
+    fn check_credential(&self, credential: &str) -> Result<(), Malformed>;
 
-    /// A token in the same shape for a workload, from 48 random bytes.
-    fn mint(&self, random: [u8; 48]) -> Minted;
+    /// A token in the same shape for a workload, from 48 random bytes. `secret_of` gives the secret
+    /// that belongs to a key's id, for vendors whose requests are signed.
+    fn mint(&self, random: [u8; 48], secret_of: SecretOf<'_>) -> Minted;
 
-    /// The token that a request presents, from its `Authorization` header and path.
+    /// Whether a caller's token stands in the body, so that the body is read before it is known who
+    /// calls.
+    fn token_in_body(&self) -> bool {
+        false
+    }
+
+    /// The token that a request presents.
     ///
     /// # Errors
-    /// When there is none of this vendor's shape.
-    fn presented(&self, authorization: Option<&str>, path: &str)
-    -> Result<Presented, Unidentified>;
+    /// When there is none of this vendor's shape, or its signature does not fit.
+    fn presented(&self, asking: &Asking<'_>) -> Result<Presented, Unidentified>;
 
-    /// Puts the vendor's own credential in the place of the workload's token: the value of the
-    /// `Authorization` header, and the path to call.
-    fn authorise(&self, credential: &Secret<String>, path: &str) -> (Secret<String>, String);
+    /// What puts the vendor's own credential in the place of the workload's token.
+    ///
+    /// # Errors
+    /// When the credential is not of the vendor's shape.
+    fn authorise(
+        &self,
+        credential: &Secret<String>,
+        leaving: &Leaving<'_>,
+    ) -> Result<Authorised, Malformed>;
 
     /// Which operation a request is, by method and path alone, before its body is read.
     fn operation(&self, method: &str, path: &str) -> Option<&'static Operation>;
@@ -89,6 +113,65 @@ pub trait Connector: Send + Sync {
     fn impossible(&self, field: Field) -> bool {
         !self.carries().contains(field)
     }
+}
+
+/// The secret that belongs to a key's id.
+pub type SecretOf<'a> = &'a dyn Fn(&str) -> Secret<String>;
+
+/// One of a vendor's addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Host {
+    /// The region by the vendor's name for it; empty where there is but one.
+    pub region: &'static str,
+    /// Scheme and host without a final slash; `{…}` stands for what depends on the account.
+    pub url: &'static str,
+}
+
+/// A request as far as it says who makes it.
+pub struct Asking<'a> {
+    /// `POST`, `PUT`, …
+    pub method: &'a str,
+    /// The path below the vendor's base, as sent.
+    pub path: &'a str,
+    /// The query without `?`.
+    pub query: Option<&'a str>,
+    /// A header's value by its lower-case name; `None` also when it stands twice or is no text.
+    pub header: &'a dyn Fn(&str) -> Option<&'a str>,
+    /// The body; empty unless [`Connector::token_in_body`].
+    pub body: &'a [u8],
+    /// The secret that belongs to a key's id.
+    pub secret_of: SecretOf<'a>,
+}
+
+/// A request as it is about to leave, but for its credential.
+pub struct Leaving<'a> {
+    /// `POST`, `PUT`, …
+    pub method: &'a str,
+    /// The `Host` header.
+    pub host: &'a str,
+    /// What stands before the path in an operator's endpoint; empty for the vendor's own.
+    pub prefix: &'a str,
+    /// The path below the vendor's base, as sent.
+    pub path: &'a str,
+    /// The query without `?`.
+    pub query: Option<&'a str>,
+    /// A header's value by its lower-case name.
+    pub header: &'a dyn Fn(&str) -> Option<&'a str>,
+    /// The body.
+    pub body: &'a [u8],
+    /// The time now, for what is signed.
+    pub at: Timestamp,
+}
+
+/// What a credential adds to a request, or changes in it.
+#[derive(Debug, Default)]
+pub struct Authorised {
+    /// Headers by their lower-case names.
+    pub headers: Vec<(&'static str, Secret<String>)>,
+    /// Another path below the vendor's base, for credentials a part of which stands there.
+    pub path: Option<String>,
+    /// Another body, for credentials that stand there.
+    pub body: Option<Secret<Vec<u8>>>,
 }
 
 /// A workload's token: what is looked up, and how a program is told of it.

@@ -11,12 +11,16 @@ mod form;
 mod json;
 pub mod reference;
 pub mod routine;
+mod scheme;
 pub mod sendgrid;
 pub mod twilio;
 pub mod webhook;
 
 pub use call::{Call, Changes, Operation, Outbound, OwnedOutbound, Party, Unreadable};
-pub use connector::{Connector, Minted, Presented, Refusal, RefusalBody, Unidentified};
+pub use connector::{
+    Asking, Authorised, Connector, Host, Leaving, Minted, Presented, Refusal, RefusalBody,
+    SecretOf, Unidentified,
+};
 pub use export::{Export, ExportError, ExportRow};
 pub use reference::Reference;
 pub use routine::{ApiCall, ApiReply, CredentialUse, Next, Routine};

@@ -14,10 +14,14 @@ use model::{Action, Contact, ListName, Secret};
 use serde_json::json;
 
 use crate::call::{Call, Operation, Outbound, OwnedOutbound, Unreadable};
-use crate::connector::{Connector, Minted, Presented, Refusal, RefusalBody, Unidentified};
+use crate::connector::{
+    Asking, Authorised, Connector, Host, Leaving, Minted, Presented, Refusal, RefusalBody,
+    SecretOf, Unidentified,
+};
 use crate::export::{Export, ExportError};
 use crate::routine::steps::by_hand;
 use crate::routine::{Guide, Routine, RoutineInput};
+use crate::scheme;
 use crate::webhook::{Event, Webhook, WebhookRefused};
 
 /// SendGrid, v3 of its web API.
@@ -30,8 +34,19 @@ impl Connector for SendGrid {
         "sendgrid"
     }
 
-    fn base_url(&self) -> &'static str {
-        "https://api.sendgrid.com"
+    fn hosts(&self) -> &'static [Host] {
+        &[
+            Host { region: "global", url: "https://api.sendgrid.com" },
+            Host { region: "eu", url: "https://api.eu.sendgrid.com" },
+        ]
+    }
+
+    fn base_url(&self, _: &Secret<String>) -> Option<String> {
+        Some(self.hosts()[0].url.to_owned())
+    }
+
+    fn headers(&self) -> &'static [&'static str] {
+        &["on-behalf-of"]
     }
 
     fn mail_domains(&self) -> &'static [&'static str] {
@@ -47,26 +62,24 @@ impl Connector for SendGrid {
         if is_key(credential) { Ok(()) } else { Err(Malformed::new("SendGrid API key", why)) }
     }
 
-    fn mint(&self, random: [u8; 48]) -> Minted {
+    fn mint(&self, random: [u8; 48], _: SecretOf<'_>) -> Minted {
         let (id, secret) = random.split_at(16);
         let encode = |bytes| URL_SAFE_NO_PAD.encode(bytes);
         let token = Secret::new(format!("SG.{}.{}", encode(id), encode(secret)));
         Minted { environment: vec![("SENDGRID_API_KEY", token.clone())], token }
     }
 
-    fn presented(&self, authorization: Option<&str>, _: &str) -> Result<Presented, Unidentified> {
-        let (scheme, token) =
-            authorization.and_then(|it| it.split_once(' ')).ok_or(Unidentified)?;
-        let token = token.trim();
-        if scheme.eq_ignore_ascii_case("bearer") && is_key(token) {
-            Ok(Presented { token: Secret::new(token.to_owned()) })
-        } else {
-            Err(Unidentified)
-        }
+    fn presented(&self, asking: &Asking<'_>) -> Result<Presented, Unidentified> {
+        let token = scheme::bearer(asking, "bearer").ok_or(Unidentified)?;
+        if is_key(token.expose()) { Ok(Presented { token }) } else { Err(Unidentified) }
     }
 
-    fn authorise(&self, credential: &Secret<String>, path: &str) -> (Secret<String>, String) {
-        (Secret::new(format!("Bearer {}", credential.expose())), path.to_owned())
+    fn authorise(
+        &self,
+        credential: &Secret<String>,
+        _: &Leaving<'_>,
+    ) -> Result<Authorised, Malformed> {
+        Ok(scheme::authorization("Bearer", credential))
     }
 
     fn operation(&self, method: &str, path: &str) -> Option<&'static Operation> {

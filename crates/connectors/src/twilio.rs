@@ -11,12 +11,16 @@ use model::error::Malformed;
 use model::{Action, Contact, ListName, Secret, crypto};
 use serde_json::{Value, json};
 
-use self::account::{Account, from_basic, sid_in, to_basic};
+use self::account::{Account, sid_in};
 use crate::call::{Call, Operation, Outbound, OwnedOutbound, Unreadable};
-use crate::connector::{Connector, Minted, Presented, Refusal, RefusalBody, Unidentified};
+use crate::connector::{
+    Asking, Authorised, Connector, Host, Leaving, Minted, Presented, Refusal, RefusalBody,
+    SecretOf, Unidentified,
+};
 use crate::export::{Export, ExportError};
 use crate::routine::steps::by_hand;
 use crate::routine::{Guide, Routine, RoutineInput};
+use crate::scheme;
 use crate::webhook::{Event, Webhook, WebhookRefused};
 
 /// Twilio, edition 2010-04-01 of its API.
@@ -29,8 +33,12 @@ impl Connector for Twilio {
         "twilio"
     }
 
-    fn base_url(&self) -> &'static str {
-        "https://api.twilio.com"
+    fn hosts(&self) -> &'static [Host] {
+        &[Host { region: "", url: "https://api.twilio.com" }]
+    }
+
+    fn base_url(&self, _: &Secret<String>) -> Option<String> {
+        Some(self.hosts()[0].url.to_owned())
     }
 
     fn mail_domains(&self) -> &'static [&'static str] {
@@ -47,7 +55,7 @@ impl Connector for Twilio {
         account.map(|_| ()).ok_or(Malformed::new("Twilio account and token", why))
     }
 
-    fn mint(&self, random: [u8; 48]) -> Minted {
+    fn mint(&self, random: [u8; 48], _: SecretOf<'_>) -> Minted {
         let sid = format!("AC{}", crypto::to_hex(&random[..16]));
         let token = crypto::to_hex(&random[16..32]);
         Minted {
@@ -59,19 +67,24 @@ impl Connector for Twilio {
         }
     }
 
-    fn presented(&self, header: Option<&str>, path: &str) -> Result<Presented, Unidentified> {
-        let token = header.and_then(from_basic).ok_or(Unidentified)?;
+    fn presented(&self, asking: &Asking<'_>) -> Result<Presented, Unidentified> {
+        let token = scheme::basic(asking).ok_or(Unidentified)?;
         let account = Account::parse(token.expose()).ok_or(Unidentified)?;
-        let named = sid_in(path).ok_or(Unidentified)?;
-        if path[named] == *account.sid { Ok(Presented { token }) } else { Err(Unidentified) }
+        let named = sid_in(asking.path).ok_or(Unidentified)?;
+        let is_own = asking.path[named] == *account.sid;
+        if is_own { Ok(Presented { token }) } else { Err(Unidentified) }
     }
 
-    fn authorise(&self, credential: &Secret<String>, path: &str) -> (Secret<String>, String) {
-        let mut path = path.to_owned();
+    fn authorise(
+        &self,
+        credential: &Secret<String>,
+        leaving: &Leaving<'_>,
+    ) -> Result<Authorised, Malformed> {
+        let mut path = leaving.path.to_owned();
         if let (Some(named), Some(account)) = (sid_in(&path), Account::parse(credential.expose())) {
             path.replace_range(named, account.sid);
         }
-        (to_basic(credential), path)
+        Ok(Authorised { path: Some(path), ..scheme::basic_authorization(credential) })
     }
 
     fn operation(&self, method: &str, path: &str) -> Option<&'static Operation> {

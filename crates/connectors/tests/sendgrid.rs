@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Policy, disclosed, openapi, outbound, run};
+use common::{Policy, authorised, disclosed, no_secret, openapi, outbound, presented, run};
 use connectors::sendgrid::SendGrid;
 use connectors::{
     Call, Connector, CredentialUse, Event, ExportError, Refusal, Unreadable, Webhook,
@@ -386,20 +386,18 @@ fn a_contact_that_cordon_makes_reads_back() {
 
 #[test]
 fn a_minted_token_has_the_shape_of_a_key_and_is_found_in_a_request() {
-    let minted = SendGrid.mint([7; 48]);
+    let minted = SendGrid.mint([7; 48], &no_secret);
     let token = minted.token.expose();
     assert_eq!(token.len(), 69);
     assert!(SendGrid.check_credential(token).is_ok());
-    let presented = SendGrid.presented(Some(&format!("bearer {token}")), "/v3/mail/send");
-    assert_eq!(presented.expect("it is there").token.expose(), token);
+    let found = presented(&SendGrid, Some(&format!("bearer {token}")), "/v3/mail/send");
+    assert_eq!(found.expect("it is there").token.expose(), token);
     for wrong in [None, Some("Bearer"), Some("Bearer SG.x.y"), Some("Basic U0cueA==")] {
-        assert!(SendGrid.presented(wrong, "/v3/mail/send").is_err());
+        assert!(presented(&SendGrid, wrong, "/v3/mail/send").is_err());
     }
-    let (header, path) = SendGrid.authorise(&Secret::new(KEY.to_owned()), "/v3/mail/send");
-    assert_eq!(
-        (header.expose().as_str(), path.as_str()),
-        (&*format!("Bearer {KEY}"), "/v3/mail/send")
-    );
+    let (headers, path) = authorised(&SendGrid, KEY, "/v3/mail/send");
+    assert_eq!(headers, [("authorization", format!("Bearer {KEY}"))]);
+    assert_eq!(path, "/v3/mail/send");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use common::{Policy, disclosed, openapi, outbound, run};
+use common::{Policy, authorised, disclosed, no_secret, openapi, outbound, presented, run};
 use connectors::twilio::Twilio;
 use connectors::{
     Call, Connector, CredentialUse, Event, ExportError, Refusal, Unreadable, Webhook,
@@ -194,18 +194,18 @@ fn basic(credential: &str) -> String {
 
 #[test]
 fn a_token_is_presented_in_the_header_and_in_the_path() {
-    let minted = Twilio.mint([7; 48]);
+    let minted = Twilio.mint([7; 48], &no_secret);
     let token = minted.token.expose();
     assert!(Twilio.check_credential(token).is_ok());
     let sid = token.split(':').next().expect("a SID");
-    let presented = Twilio.presented(Some(&basic(token)), &path(sid)).expect("it is there");
-    assert_eq!(presented.token.expose(), token);
+    let found = presented(&Twilio, Some(&basic(token)), &path(sid)).expect("it is there");
+    assert_eq!(found.token.expose(), token);
     assert_eq!(minted.environment[0].1.expose(), sid);
 
-    assert!(Twilio.presented(Some(&basic(token)), &path(SID)).is_err(), "another account's path");
+    assert!(presented(&Twilio, Some(&basic(token)), &path(SID)).is_err(), "another account's path");
     let key = basic(&format!("SK{}:{TOKEN}", &SID[2..]));
     for wrong in [None, Some("Basic %"), Some("Bearer x"), Some(key.as_str())] {
-        assert!(Twilio.presented(wrong, &path(sid)).is_err());
+        assert!(presented(&Twilio, wrong, &path(sid)).is_err());
     }
     for wrong in ["", "AC1:2", &format!("{SID}:"), &format!("{SID}:{TOKEN}0")] {
         assert!(Twilio.check_credential(wrong).is_err(), "{wrong}");
@@ -214,12 +214,12 @@ fn a_token_is_presented_in_the_header_and_in_the_path() {
 
 #[test]
 fn the_accounts_own_sid_and_token_take_the_place_of_the_workloads() {
-    let credential = Secret::new(format!("{SID}:{TOKEN}"));
+    let credential = format!("{SID}:{TOKEN}");
     let workloads = path("ACffffffffffffffffffffffffffffffff");
-    let (header, called) = Twilio.authorise(&credential, &workloads);
+    let (headers, called) = authorised(&Twilio, &credential, &workloads);
     assert_eq!(called, path(SID));
-    assert_eq!(*header.expose(), basic(&format!("{SID}:{TOKEN}")));
-    let (_, called) = Twilio.authorise(&credential, "/2010-04-01/Accounts.json");
+    assert_eq!(headers, [("authorization", basic(&credential))]);
+    let (_, called) = authorised(&Twilio, &credential, "/2010-04-01/Accounts.json");
     assert_eq!(called, "/2010-04-01/Accounts.json");
 }
 
@@ -443,8 +443,7 @@ proptest! {
 
     #[test]
     fn any_path_is_read_or_refused(path in "/2010-04-01/Accounts/[AC0-9a-fé/.]{0,50}") {
-        let credential = Secret::new(format!("{SID}:{TOKEN}"));
-        let (_, called) = Twilio.authorise(&credential, &path);
+        let (_, called) = authorised(&Twilio, &format!("{SID}:{TOKEN}"), &path);
         prop_assert!(called == path || called.contains(SID));
         prop_assert_eq!(Twilio.operation("POST", &path), Twilio.operation("POST", &called));
     }

@@ -355,6 +355,7 @@ async fn the_real_connector_reads_the_same_fields_out_of_a_request() {
                 path,
                 query: None,
                 content_type: Some("application/json"),
+                header: &|_| None,
                 body: &bytes,
             };
             let call = sendgrid().read(&outbound).expect("the connector reads it");

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use connectors::{Connector, Operation, OwnedOutbound};
+use connectors::{Asking, Connector, Operation, OwnedOutbound};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, header};
 use hyper::body::Incoming;
 use model::{Field, Grant, Mode, OperationName, Purpose, VendorName, WorkloadName, limits};
@@ -14,7 +15,7 @@ use crate::cx::Cx;
 use crate::framing::Broken;
 use crate::guard::BROKEN;
 use crate::refused::Refused;
-use crate::registry::{Registry, VendorEntry, token_key};
+use crate::registry::{Registry, VendorEntry, secret_of, token_key};
 use crate::seen::Account;
 
 /// The name of Cordon's own workload, which plants canaries.
@@ -82,7 +83,7 @@ async fn admit_caller(
     account: &mut Account,
     request: Request<Incoming>,
 ) -> Result<Admitted, Refused> {
-    let (parts, body) = request.into_parts();
+    let (parts, mut body) = request.into_parts();
     let registry = cx.registry.load_full();
     let (vendor, path) = split(parts.uri.path());
     let entry = vendor.as_ref().and_then(|name| registry.vendors.get(name));
@@ -93,22 +94,25 @@ async fn admit_caller(
         return Err(Broken::from_code(code.as_bytes()).unwrap_or(Broken::Head).into());
     }
     let entry = entry.ok_or(Refused::VendorUnknown)?;
-    let workload = authenticate(cx, &registry, entry, &parts.headers, path)?;
+    let operation = identify(account, entry.connector, parts.method.as_str(), path);
+    let cap = operation.map_or(limits::REQUEST_BODY_BYTES, |operation| operation.body_bytes);
+    let mut early = None;
+    if entry.connector.token_in_body() {
+        early = Some(whole(cx, account, &parts.headers, &mut body, cap).await?);
+    }
+    let seen_body = early.as_ref().map_or(&[][..], |held| &held.bytes);
+    let workload = authenticate(cx, &registry, entry, &parts, path, seen_body)?;
     account.seen.workload = Some(workload.clone());
     let known = registry.workloads.get(&workload);
     let mode = known.and_then(|workload| workload.mode).unwrap_or(entry.vendor.mode);
     account.seen.mode = Some(mode);
-    let operation = identify(account, entry.connector, parts.method.as_str(), path);
     registry.may_leave(&entry.vendor.name)?;
     check_ready(entry)?;
     let purpose = stated_purpose(&parts.headers)?;
-
-    let cap = operation.map_or(limits::REQUEST_BODY_BYTES, |operation| operation.body_bytes);
-    let packed = is_packed(&parts.headers)?;
-    let Held { bytes, place } = collect(cx, body, cap).await?;
-    account.body_read = true;
-    let Held { bytes, place } =
-        if packed { unpack(cx, &bytes, cap).await? } else { Held { bytes, place } };
+    let Held { bytes, place } = match early {
+        Some(held) => held,
+        None => whole(cx, account, &parts.headers, &mut body, cap).await?,
+    };
     Ok(Admitted {
         vendor: entry.vendor.name.clone(),
         grant: known.and_then(|workload| workload.grant(&entry.vendor.name)).cloned(),
@@ -186,25 +190,52 @@ fn know_vendor(account: &mut Account, entry: &VendorEntry) {
     account.connector = Some(entry.connector);
 }
 
+/// Reads the body to its end and unpacks it.
+async fn whole(
+    cx: &Cx,
+    account: &mut Account,
+    headers: &HeaderMap,
+    body: &mut Incoming,
+    cap: usize,
+) -> Result<Held, Refused> {
+    let packed = is_packed(headers)?;
+    let held = collect(cx, body, cap).await?;
+    account.body_read = true;
+    if packed { unpack(cx, &held.bytes, cap).await } else { Ok(held) }
+}
+
 fn authenticate(
     cx: &Cx,
     registry: &Registry,
     entry: &VendorEntry,
-    headers: &HeaderMap,
+    parts: &Parts,
     path: &str,
+    body: &[u8],
 ) -> Result<WorkloadName, Refused> {
-    let mut given = headers.get_all(header::AUTHORIZATION).iter();
-    let authorization = given.next().and_then(|value| value.to_str().ok());
-    if given.next().is_some() {
+    if parts.headers.get_all(header::AUTHORIZATION).iter().count() > 1 {
         return Err(Refused::TokenUnknown);
     }
-    let presented =
-        entry.connector.presented(authorization, path).map_err(|_| Refused::TokenMissing)?;
+    let asking = Asking {
+        method: parts.method.as_str(),
+        path,
+        query: parts.uri.query(),
+        header: &|name| single(&parts.headers, name),
+        body,
+        secret_of: &|id| secret_of(&cx.keys.token, id),
+    };
+    let presented = entry.connector.presented(&asking).map_err(|_| Refused::TokenMissing)?;
     let key = token_key(&cx.keys.token, &entry.vendor.name, &presented.token);
     match registry.tokens.get(&key) {
         Some(token) if token.vendor == entry.vendor.name => Ok(token.workload.clone()),
         _ => Err(Refused::TokenUnknown),
     }
+}
+
+/// A header's value as text, if it stands there once.
+pub(crate) fn single<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut given = headers.get_all(name).iter();
+    let value = given.next()?.to_str().ok()?;
+    given.next().is_none().then_some(value)
 }
 
 fn identify(

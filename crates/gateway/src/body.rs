@@ -20,7 +20,7 @@ pub(crate) struct Held {
 }
 
 /// Reads a body to its end.
-pub(crate) async fn collect(cx: &Cx, body: Incoming, cap: usize) -> Result<Held, Refused> {
+pub(crate) async fn collect(cx: &Cx, body: &mut Incoming, cap: usize) -> Result<Held, Refused> {
     if body.size_hint().lower() > cap as u64 {
         return Err(Refused::BodyTooLarge(cap));
     }
@@ -28,7 +28,7 @@ pub(crate) async fn collect(cx: &Cx, body: Incoming, cap: usize) -> Result<Held,
     timeout_at(deadline, collect_frames(cx, body, cap)).await.map_err(|_| Refused::BodySlow)?
 }
 
-async fn collect_frames(cx: &Cx, mut body: Incoming, cap: usize) -> Result<Held, Refused> {
+async fn collect_frames(cx: &Cx, body: &mut Incoming, cap: usize) -> Result<Held, Refused> {
     let mut bytes = BytesMut::new();
     let mut place: Option<OwnedSemaphorePermit> = None;
     while let Some(frame) = body.frame().await {

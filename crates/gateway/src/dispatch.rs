@@ -1,13 +1,13 @@
 //! Dispatch: one attempt, one write, to the vendor's own address with the vendor's own credential.
 
 use bytes::Bytes;
-use connectors::Connector;
+use connectors::{Connector, Leaving, Operation};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use http_body_util::Full;
 use model::{Secret, VendorName};
 use tokio::time::Instant;
 
-use crate::admit::Admitted;
+use crate::admit::{Admitted, single};
 use crate::cx::Cx;
 use crate::egress::{Gate, Origin, Sent};
 use crate::refused::Refused;
@@ -44,6 +44,7 @@ pub(crate) async fn dispatch(
         headers: outgoing.headers,
         body: outgoing.body,
         credential,
+        operation: request.operation,
     };
     let (registry, vendor) = (cx.registry.clone(), request.vendor.clone());
     let gate: Gate = Box::new(move || registry.load().may_leave(&vendor));
@@ -61,6 +62,7 @@ pub(crate) struct VendorCall<'a> {
     pub headers: HeaderMap,
     pub body: Bytes,
     pub credential: &'a Secret<String>,
+    pub operation: Option<&'static Operation>,
 }
 
 impl VendorCall<'_> {
@@ -68,7 +70,7 @@ impl VendorCall<'_> {
         let connector = entry.connector;
         let vendor: &VendorName = &entry.vendor.name;
         let scrub;
-        let sent = match self.authorised(entry) {
+        let sent = match self.authorised(cx, entry) {
             Ok((origin, request, scrubber)) => {
                 scrub = scrubber;
                 cx.egress.send(&cx.patience, vendor, &origin, request, gate).await
@@ -93,26 +95,50 @@ impl VendorCall<'_> {
     /// the operator's word, never the caller's.
     fn authorised(
         self,
+        cx: &Cx,
         entry: &VendorEntry,
     ) -> Result<(Origin, Request<Full<Bytes>>, Scrub), Refused> {
-        let base = entry.vendor.endpoint.as_deref().unwrap_or(entry.connector.base_url());
-        let origin = Origin::parse(base)?;
-        let (authorization, path) = entry.connector.authorise(self.credential, self.path);
+        let origin = Origin::parse(&self.base(entry).ok_or(Refused::EndpointRefused)?)?;
+        let host = origin.host_header()?;
+        let leaving = Leaving {
+            method: self.method.as_str(),
+            host: host.to_str().unwrap_or_default(),
+            prefix: &origin.prefix,
+            path: self.path,
+            query: self.query,
+            header: &|name| single(&self.headers, name),
+            body: &self.body,
+            at: cx.world.now(),
+        };
+        let authorised = entry.connector.authorise(self.credential, &leaving);
+        let authorised = authorised.map_err(|_| Refused::CredentialMissing)?;
+        let scrub = Scrub::of(self.credential, &authorised);
         let query = self.query.map(|query| format!("?{query}")).unwrap_or_default();
-        let mut value = HeaderValue::from_str(authorization.expose())
-            .map_err(|_| Refused::CredentialMissing)?;
-        value.set_sensitive(true);
+        let path = authorised.path.as_deref().unwrap_or(self.path);
+        let body = authorised.body.map_or(self.body, |body| body.expose().clone().into());
         let mut request = Request::builder()
             .method(self.method)
             .uri(format!("{}{path}{query}", origin.prefix))
-            .body(Full::new(self.body))
+            .body(Full::new(body))
             .map_err(|_| Refused::Fault)?;
         let headers = request.headers_mut();
         *headers = self.headers;
-        headers.insert(header::HOST, origin.host_header()?);
-        headers.insert(header::AUTHORIZATION, value);
+        headers.insert(header::HOST, host);
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        Ok((origin, request, Scrub::of(self.credential, &authorization)))
+        for (name, secret) in &authorised.headers {
+            let value = HeaderValue::from_str(secret.expose());
+            let mut value = value.map_err(|_| Refused::CredentialMissing)?;
+            value.set_sensitive(true);
+            headers.insert(HeaderName::from_static(name), value);
+        }
+        Ok((origin, request, scrub))
+    }
+
+    /// The operator's endpoint, else where this call goes, else where the account is.
+    fn base(&self, entry: &VendorEntry) -> Option<String> {
+        let own = self.operation.and_then(|operation| operation.base).map(str::to_owned);
+        let registered = entry.vendor.endpoint.clone();
+        registered.or(own).or_else(|| entry.connector.base_url(self.credential))
     }
 }
 

@@ -39,7 +39,7 @@ pub use cx::{GatewayKeys, Patience};
 pub use egress::{Egress, native_roots};
 pub use framing::Broken;
 pub use refused::Refused;
-pub use registry::{Registry, TokenEntry, VendorEntry, token_key};
+pub use registry::{Registry, TokenEntry, VendorEntry, secret_of, token_key};
 pub use reply::{CALL, CODE, OUTCOME};
 pub use seen::{Left, Micros, Seen, SeenCall};
 pub use spool::{Backlog, Kind, Lane, NotKept, Spool, SpoolLimits, SpoolRecovered, Taken};

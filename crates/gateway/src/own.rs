@@ -56,7 +56,7 @@ impl Gateway {
             None => (call.path.as_str(), None),
         };
         let (headers, body) = headers_and_body(call);
-        let call = VendorCall { method, path, query, headers, body, credential };
+        let call = VendorCall { method, path, query, headers, body, credential, operation: None };
         match call.send(&self.cx, entry, Box::new(|| Ok(()))).await {
             Answer::Sent { reply: Ok(reply), .. } => {
                 ApiReply { status: reply.status, body: reply.body.to_vec() }

@@ -4,7 +4,7 @@ use connectors::{Call, Outbound, Party, Unreadable};
 use http::header;
 use model::{Coded as _, FieldSet, Mode};
 
-use crate::admit::Admitted;
+use crate::admit::{Admitted, single};
 use crate::refused::Refused;
 use crate::seen::Account;
 
@@ -43,6 +43,7 @@ pub(crate) fn read(account: &mut Account, request: &Admitted) -> Result<Reading,
         path: &request.path,
         query: request.query.as_deref(),
         content_type: request.header(header::CONTENT_TYPE),
+        header: &|name| single(&request.headers, name),
         body: &request.body,
     };
     let read = match request.operation {

@@ -56,7 +56,8 @@ fn intent(
     verdict: &Verdict,
 ) -> Intent {
     let at = cx.world.now();
-    let held_until: Timestamp = request.entry().vendor.held_until(at);
+    let documented = request.operation.and_then(|operation| operation.retention_days);
+    let held_until: Timestamp = request.entry().vendor.held_until(at, documented);
     let unknown = || OperationName::parse("unknown").expect("it is an operation's name");
     Intent {
         call: account.seen.call,

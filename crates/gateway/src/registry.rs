@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use connectors::Connector;
 use model::{MacKey, Secret, Switch, Vendor, VendorName, Workload, WorkloadName};
 
@@ -55,6 +57,12 @@ pub struct TokenEntry {
 /// Under which key a token is found: a keyed hash, so that the table is of no use to a thief.
 pub fn token_key(key: &MacKey, vendor: &VendorName, token: &Secret<String>) -> [u8; 32] {
     key.mac(&[vendor.as_str().as_bytes(), token.expose().as_bytes()])
+}
+
+/// The secret that belongs to a key's id, for workloads that sign their requests: whoever knows the
+/// key of tokens can say it again, so that it is kept nowhere.
+pub fn secret_of(key: &MacKey, id: &str) -> Secret<String> {
+    Secret::new(STANDARD.encode(&key.mac(&[b"secret", id.as_bytes()])[..30]))
 }
 
 impl Registry {

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use http_body_util::Full;
 use model::{CallId, Coded as _, Secret};
 
-use connectors::{Connector, Refusal};
+use connectors::{Authorised, Connector, Refusal};
 
 use crate::body::unpack_reply;
 use crate::refused::Refused;
@@ -77,15 +77,16 @@ impl Reply {
 pub(crate) struct Scrub(Vec<Secret<Vec<u8>>>);
 
 impl Scrub {
-    /// The credential, its secret part alone, and how it stands in `Authorization`; each also as
-    /// JSON may escape it.
-    pub fn of(credential: &Secret<String>, authorization: &Secret<String>) -> Self {
+    /// The credential, its secret part alone, and how it stands in headers; each also as JSON may
+    /// escape it.
+    pub fn of(credential: &Secret<String>, authorised: &Authorised) -> Self {
         /// Shorter texts occur by chance.
         const BYTES: usize = 8;
         let whole = credential.expose().as_str();
         let part = whole.split_once(':').map(|(_, secret)| secret);
-        let header = authorization.expose().split_once(' ').map(|(_, value)| value);
-        let texts = [Some(whole), part, header].into_iter().flatten();
+        let headers = authorised.headers.iter().map(|(_, value)| value.expose().as_str());
+        let headers = headers.map(|value| value.split_once(' ').map_or(value, |(_, rest)| rest));
+        let texts = [Some(whole), part].into_iter().flatten().chain(headers);
         let forms = texts.flat_map(|text| [text.to_owned(), text.replace('/', "\\/")]);
         let mut secrets: Vec<_> = forms
             .filter(|text| text.len() >= BYTES)
@@ -192,7 +193,13 @@ mod tests {
     #[test]
     fn a_credential_is_taken_out_in_every_form_and_nothing_else_is_touched() {
         let secret = |text: &str| Secret::new(text.to_owned());
-        let scrub = Scrub::of(&secret("AC123:tok/en-secret"), &secret("Basic QUMxMjM6dG9rL2Vu"));
+        let scrub = Scrub::of(
+            &secret("AC123:tok/en-secret"),
+            &Authorised {
+                headers: vec![("authorization", secret("Basic QUMxMjM6dG9rL2Vu"))],
+                ..Authorised::default()
+            },
+        );
         let check = |text: &str| {
             let clean = scrub.clean(text.as_bytes());
             clean.map(|clean| String::from_utf8(clean).expect("text"))

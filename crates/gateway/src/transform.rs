@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use connectors::{Changes, Reference};
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use model::{Field, Identifier, MacKey, VendorName, crypto};
 
 use crate::admit::Admitted;
@@ -18,15 +18,10 @@ pub(crate) struct Outgoing {
     pub body: Bytes,
 }
 
-/// Headers that vendors document for calls; under `enforce` no others leave, since a header is no
+/// Headers of every call; with those that the vendor documents. Under `enforce` no others leave, since a header is no
 /// place that anybody reads for personal data.
-const DOCUMENTED: [HeaderName; 5] = [
-    header::ACCEPT,
-    header::ACCEPT_LANGUAGE,
-    header::CONTENT_TYPE,
-    header::USER_AGENT,
-    HeaderName::from_static("on-behalf-of"),
-];
+const DOCUMENTED: [HeaderName; 4] =
+    [header::ACCEPT, header::ACCEPT_LANGUAGE, header::CONTENT_TYPE, header::USER_AGENT];
 
 /// Headers that end here: those of one connection (RFC 9110 §7.6.1), those that we set ourselves,
 /// and those that speak of the company's own network.
@@ -57,7 +52,13 @@ pub(crate) fn transform(
     reading: &Reading,
     verdict: &Verdict,
 ) -> Result<Outgoing, Refused> {
-    let headers = headers(&request.headers, verdict.enforced);
+    let own = own_headers(request);
+    let mut headers = headers(&request.headers, verdict.enforced, &own);
+    if let Some(name) = request.operation.and_then(|operation| operation.idempotency) {
+        let call = HeaderValue::from_str(&account.seen.call.to_string());
+        let call = call.map_err(|_| Refused::Fault)?;
+        headers.entry(HeaderName::from_static(name)).or_insert(call);
+    }
     let Reading::Known(call) = reading else {
         return Ok(Outgoing { headers, body: request.body.clone() });
     };
@@ -66,7 +67,7 @@ pub(crate) fn transform(
     let id = account.seen.call;
     let changes = Changes {
         action: &|field| verdict.action(field),
-        pseudonym: &|field, value| pseudonym(&cx.keys.pseudonym, &request.vendor, field, value),
+        replace: &|_, field, value| pseudonym(&cx.keys.pseudonym, &request.vendor, field, value),
         drop_unknown: verdict.enforced,
         reference: &|recipients: &[&Identifier]| reference.sign(id, recipients),
         callback_url: entry.callback_url.as_deref(),
@@ -88,11 +89,17 @@ fn pseudonym(key: &MacKey, vendor: &VendorName, field: Field, value: &str) -> St
     format!("p-{}", crypto::to_hex(&key.mac(&parts)[..BYTES]))
 }
 
-fn headers(given: &HeaderMap, enforced: bool) -> HeaderMap {
+/// Headers that this vendor documents for this call.
+fn own_headers(request: &Admitted) -> Vec<&'static str> {
+    let idempotency = request.operation.and_then(|operation| operation.idempotency);
+    request.entry().connector.headers().iter().copied().chain(idempotency).collect()
+}
+
+fn headers(given: &HeaderMap, enforced: bool, own: &[&str]) -> HeaderMap {
     let named = connection_options(given);
     let leaves = |name: &HeaderName| {
         if enforced {
-            return DOCUMENTED.contains(name);
+            return DOCUMENTED.contains(name) || own.contains(&name.as_str());
         }
         let text = name.as_str();
         !ENDING_HERE.contains(name)
@@ -153,7 +160,7 @@ mod tests {
         let names = |headers: HeaderMap| -> Vec<String> {
             headers.keys().map(|name| name.as_str().to_owned()).collect()
         };
-        assert_eq!(names(headers(&given, true)), ["content-type"]);
-        assert_eq!(names(headers(&given, false)), ["content-type", "x-custom"]);
+        assert_eq!(names(headers(&given, true, &[])), ["content-type"]);
+        assert_eq!(names(headers(&given, false, &[])), ["content-type", "x-custom"]);
     }
 }

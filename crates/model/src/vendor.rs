@@ -78,9 +78,20 @@ words!(/** What happens to one field of a call. */ FieldAction {
     Drop = "drop",
     /** It is replaced by a keyed pseudonym, stable per vendor. */
     Pseudonymise = "pseudonymise",
+    /** It is replaced by a token that Cordon alone can turn back. */
+    Tokenise = "tokenise",
+    /** It is made less exact: an IP address to its network, a date of birth to its year. */
+    Truncate = "truncate",
     /** The whole call is refused. */
     Refuse = "refuse",
 });
+
+impl FieldAction {
+    /// Whether another value stands in the field's place.
+    pub const fn replaces(self) -> bool {
+        matches!(self, Self::Pseudonymise | Self::Tokenise | Self::Truncate)
+    }
+}
 
 words!(/** One step against a breached vendor. The order is the order in which they are taken:
     evidence first, then what the intruder uses, then what feeds the vendor, then people, then
@@ -151,10 +162,12 @@ pub struct Vendor {
 }
 
 impl Vendor {
-    /// Until when the vendor holds what it is given at `at`.
-    pub fn held_until(&self, at: Timestamp) -> Timestamp {
+    /// Until when the vendor holds what it is given at `at`: by what is registered of it, else by
+    /// the days that it documents for such a call.
+    pub fn held_until(&self, at: Timestamp, documented_days: Option<u32>) -> Timestamp {
         const DAY_SECONDS: i64 = 24 * 60 * 60;
         self.retention_days
+            .or(documented_days)
             .map_or(Timestamp::NEVER, |days| at.plus_seconds(i64::from(days) * DAY_SECONDS))
     }
 }

@@ -82,6 +82,15 @@ impl App {
             .with_context(|| format!("there is no connector `{}`", vendor.connector))
     }
 
+    /// A new token for a workload at this vendor.
+    ///
+    /// # Errors
+    /// When the vendor was registered with a connector that this program does not have.
+    pub fn mint(&self, vendor: &Vendor) -> Result<connectors::Minted> {
+        let secret_of = |id: &str| gateway::secret_of(&self.keys.workload_token, id);
+        Ok(self.connector(vendor)?.mint(self.world.bytes(), &secret_of))
+    }
+
     /// Under which hash a workload's token is kept.
     pub fn token_hash(&self, vendor: &VendorName, token: &Secret<String>) -> [u8; 32] {
         gateway::token_key(&self.keys.workload_token, vendor, token)

@@ -10,9 +10,9 @@ use crate::json::{self, Json};
 
 pub(super) const PATH: &str = "/v3/marketing/contacts";
 
-pub(super) const OPERATION: Operation = Operation {
-    name: "contacts.upsert",
-    carries: FieldSet::EMPTY
+pub(super) const OPERATION: Operation = Operation::new(
+    "contacts.upsert",
+    FieldSet::EMPTY
         .with(Field::Email)
         .with(Field::Phone)
         .with(Field::Name)
@@ -20,8 +20,8 @@ pub(super) const OPERATION: Operation = Operation {
         .with(Field::Address)
         .with(Field::Location)
         .with(Field::Custom),
-    body_bytes: limits::CONTACTS_BODY_BYTES,
-};
+    limits::CONTACTS_BODY_BYTES,
+);
 
 /// A key of a contact, the field that it discloses, and how many characters it takes.
 pub(super) struct Attribute {
@@ -144,17 +144,18 @@ fn change(contact: &mut Json, changes: &Changes<'_>) -> Result<(), Unreadable> {
     }
     for &Attribute { key, field, characters } in ATTRIBUTES {
         let value = contact.get(key).and_then(Json::scalar).filter(|value| !value.is_empty());
-        let pseudonym = || value.map(|value| (changes.pseudonym)(field, value));
-        match (changes.action)(field) {
+        let action = (changes.action)(field);
+        match action {
             FieldAction::Allow => {}
             FieldAction::Drop => contact.remove(key),
-            FieldAction::Pseudonymise if field != Field::Phone => match pseudonym() {
-                Some(pseudonym) => {
-                    let fitting = pseudonym.chars().take(characters).collect();
-                    contact.set(key, Json::Text(fitting));
+            _ if action.replaces() && field != Field::Phone => {
+                let replaced = value.map(|value| (changes.replace)(action, field, value));
+                // What is cut off could not be turned back.
+                match replaced.filter(|text| text.chars().count() <= characters) {
+                    Some(replaced) => contact.set(key, Json::Text(replaced)),
+                    None => contact.remove(key),
                 }
-                None => contact.remove(key),
-            },
+            }
             _ if value.is_some() => return Err(Unreadable::Needed(field)),
             _ => {}
         }
@@ -168,15 +169,15 @@ fn change(contact: &mut Json, changes: &Changes<'_>) -> Result<(), Unreadable> {
     }
 }
 
-/// A number or a date cannot hold a pseudonym, so it is taken out.
+/// A number or a date cannot hold a replacement, so it is taken out.
 fn change_custom(contact: &mut Json, changes: &Changes<'_>) {
     match ((changes.action)(Field::Custom), contact.get_mut("custom_fields")) {
         (FieldAction::Allow, _) | (_, None) => {}
-        (FieldAction::Pseudonymise, Some(Json::Object(entries))) => {
+        (action, Some(Json::Object(entries))) if action.replaces() => {
             entries.retain(|(_, value)| value.text().is_some());
             for (_, value) in entries {
                 if let Json::Text(text) = value {
-                    *text = (changes.pseudonym)(Field::Custom, text);
+                    *text = (changes.replace)(action, Field::Custom, text);
                 }
             }
         }

@@ -9,16 +9,16 @@ use crate::call::{Body, Call, Changes, Operation, Party, Unreadable};
 use crate::json::shape::Shape;
 use crate::json::{self, Json};
 
-pub(super) const OPERATION: Operation = Operation {
-    name: "mail.send",
-    carries: FieldSet::EMPTY
+pub(super) const OPERATION: Operation = Operation::new(
+    "mail.send",
+    FieldSet::EMPTY
         .with(Field::Email)
         .with(Field::Name)
         .with(Field::Content)
         .with(Field::Attachment)
         .with(Field::Custom),
-    body_bytes: limits::REQUEST_BODY_BYTES,
-};
+    limits::REQUEST_BODY_BYTES,
+);
 
 /// Where the signed reference goes among the custom arguments, which come back in events.
 pub(super) const REFERENCE: &str = "cordon_ref";
@@ -157,9 +157,10 @@ fn change_names(message: &mut Json, changes: &Changes<'_>) {
             for recipient in personalization.items_mut(recipient) {
                 let name =
                     recipient.get("name").and_then(Json::text).filter(|name| !name.is_empty());
-                match name.map(|name| (changes.pseudonym)(Field::Name, name)) {
-                    Some(pseudonym) if action == FieldAction::Pseudonymise => {
-                        recipient.set("name", Json::Text(pseudonym));
+                match name.filter(|_| action.replaces()) {
+                    Some(name) => {
+                        let replaced = (changes.replace)(action, Field::Name, name);
+                        recipient.set("name", Json::Text(replaced));
                     }
                     _ => recipient.remove("name"),
                 }
@@ -171,12 +172,12 @@ fn change_names(message: &mut Json, changes: &Changes<'_>) {
 fn change_custom(holder: &mut Json, changes: &Changes<'_>) {
     match ((changes.action)(Field::Custom), holder.get_mut("custom_args")) {
         (FieldAction::Allow, _) | (_, None) => {}
-        (FieldAction::Pseudonymise, Some(Json::Object(entries))) => {
+        (action, Some(Json::Object(entries))) if action.replaces() => {
             for (_, value) in entries {
                 let text = value.scalar().map(str::to_owned);
                 let text =
                     text.unwrap_or_else(|| String::from_utf8_lossy(&value.to_bytes()).into_owned());
-                *value = Json::Text((changes.pseudonym)(Field::Custom, &text));
+                *value = Json::Text((changes.replace)(action, Field::Custom, &text));
             }
         }
         _ => holder.remove("custom_args"),

@@ -3,10 +3,6 @@
 
 use std::ops::Range;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use model::Secret;
-
 /// Before the SID in every path of the API.
 pub(super) const ACCOUNTS: &str = "/2010-04-01/Accounts/";
 
@@ -52,17 +48,4 @@ pub(super) fn sid_in(path: &str) -> Option<Range<usize>> {
     let ends = |rest: &str| rest.is_empty() || rest.starts_with(['/', '.', '?']);
     let sid = path.strip_prefix(ACCOUNTS)?.get(..SID_BYTES)?;
     (is_sid(sid) && ends(&path[range.end..])).then_some(range)
-}
-
-/// The credential in a `Basic` header, decoded.
-pub(super) fn from_basic(authorization: &str) -> Option<Secret<String>> {
-    let (scheme, encoded) = authorization.split_once(' ')?;
-    let bytes = STANDARD.decode(encoded.trim()).ok()?;
-    let text = Secret::new(String::from_utf8(bytes).ok()?);
-    scheme.eq_ignore_ascii_case("basic").then_some(text)
-}
-
-/// The `Basic` header of a credential.
-pub(super) fn to_basic(credential: &Secret<String>) -> Secret<String> {
-    Secret::new(format!("Basic {}", STANDARD.encode(credential.expose())))
 }

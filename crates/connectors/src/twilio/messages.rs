@@ -6,15 +6,15 @@ use model::{Field, FieldAction, FieldSet, Identifier, Phone, limits};
 use crate::call::{Body, Call, Changes, Operation, Party, Unreadable, shown};
 use crate::form;
 
-pub(super) const OPERATION: Operation = Operation {
-    name: "messages.create",
-    carries: FieldSet::EMPTY
+pub(super) const OPERATION: Operation = Operation::new(
+    "messages.create",
+    FieldSet::EMPTY
         .with(Field::Phone)
         .with(Field::Content)
         .with(Field::Attachment)
         .with(Field::Custom),
-    body_bytes: limits::MESSAGE_FORM_BYTES,
-};
+    limits::MESSAGE_FORM_BYTES,
+);
 
 /// Where our own callback gets the reference.
 pub(super) const REFERENCE: &str = "ref";

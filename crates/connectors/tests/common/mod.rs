@@ -1,10 +1,13 @@
-//! What the tests of both connectors need: a policy to write with, and a vendor to run against.
+//! What the tests of the connectors need: a policy to write with, and a vendor to run against.
 
 use std::path::PathBuf;
 
 use connectors::routine::StepOutcome;
-use connectors::{ApiCall, ApiReply, Call, Changes, Next, Outbound, Routine, Unreadable};
-use model::{Field, FieldAction, FieldSet, Identifier};
+use connectors::{
+    ApiCall, ApiReply, Asking, Call, Changes, Connector, Leaving, Next, Outbound, Presented,
+    Routine, Unidentified, Unreadable,
+};
+use model::{Field, FieldAction, FieldSet, Identifier, Secret, Timestamp};
 use serde_json::Value;
 
 /// A request without a query.
@@ -14,7 +17,58 @@ pub fn outbound<'a>(
     content_type: &'a str,
     body: &'a [u8],
 ) -> Outbound<'a> {
-    Outbound { method, path, query: None, content_type: Some(content_type), body }
+    Outbound {
+        method,
+        path,
+        query: None,
+        content_type: Some(content_type),
+        header: &|_| None,
+        body,
+    }
+}
+
+/// The token in a request with this `Authorization` header.
+pub fn presented(
+    connector: &dyn Connector,
+    authorization: Option<&str>,
+    path: &str,
+) -> Result<Presented, Unidentified> {
+    connector.presented(&Asking {
+        method: "POST",
+        path,
+        query: None,
+        header: &|name| authorization.filter(|_| name == "authorization"),
+        body: &[],
+        secret_of: &no_secret,
+    })
+}
+
+/// The headers and the path with which a request to this path leaves.
+pub fn authorised(
+    connector: &dyn Connector,
+    credential: &str,
+    path: &str,
+) -> (Vec<(&'static str, String)>, String) {
+    let leaving = Leaving {
+        method: "POST",
+        host: "api.vendor.example",
+        prefix: "",
+        path,
+        query: None,
+        header: &|_| None,
+        body: &[],
+        at: Timestamp::from_seconds(1_770_256_800),
+    };
+    let authorised = connector.authorise(&Secret::new(credential.to_owned()), &leaving);
+    let authorised = authorised.expect("a credential of the vendor's shape");
+    let headers = authorised.headers.into_iter();
+    let headers = headers.map(|(name, value)| (name, value.expose().clone())).collect();
+    (headers, authorised.path.unwrap_or_else(|| path.to_owned()))
+}
+
+/// For connectors whose workloads do not sign.
+pub fn no_secret(_: &str) -> Secret<String> {
+    Secret::new(String::new())
 }
 
 /// How a call is changed; the default changes nothing.
@@ -40,7 +94,7 @@ impl Policy {
         };
         call.body.write(&Changes {
             action: &|field| found(field).map_or(FieldAction::Allow, |(_, action)| *action),
-            pseudonym: &|field, value| format!("{field}-{}", value.len()),
+            replace: &|_, field, value| format!("{field}-{}", value.len()),
             drop_unknown: self.drop_unknown,
             reference: &reference,
             callback_url: self.callback_url,

@@ -5,8 +5,9 @@ use std::sync::Mutex;
 use connectors::connector::Connector;
 use connectors::routine::{Guide, RoutineInput};
 use connectors::{
-    Call, Event, Export, ExportError, Minted, Operation, Outbound, OwnedOutbound, Presented,
-    Refusal, RefusalBody, Routine, Unidentified, Unreadable, Webhook, WebhookRefused, connector,
+    Asking, Authorised, Call, Event, Export, ExportError, Host, Leaving, Minted, Operation,
+    Outbound, OwnedOutbound, Presented, Refusal, RefusalBody, Routine, SecretOf, Unidentified,
+    Unreadable, Webhook, WebhookRefused, connector,
 };
 use model::error::Malformed;
 use model::{Action, Contact, FieldSet, ListName, Secret};
@@ -54,8 +55,14 @@ impl Connector for Wrapped {
     fn name(&self) -> &'static str {
         self.inner.name()
     }
-    fn base_url(&self) -> &'static str {
-        self.inner.base_url()
+    fn hosts(&self) -> &'static [Host] {
+        self.inner.hosts()
+    }
+    fn base_url(&self, credential: &Secret<String>) -> Option<String> {
+        self.inner.base_url(credential)
+    }
+    fn headers(&self) -> &'static [&'static str] {
+        self.inner.headers()
     }
     fn mail_domains(&self) -> &'static [&'static str] {
         self.inner.mail_domains()
@@ -69,15 +76,22 @@ impl Connector for Wrapped {
     fn check_credential(&self, credential: &str) -> Result<(), Malformed> {
         self.inner.check_credential(credential)
     }
-    fn mint(&self, random: [u8; 48]) -> Minted {
-        self.inner.mint(random)
+    fn mint(&self, random: [u8; 48], secret_of: SecretOf<'_>) -> Minted {
+        self.inner.mint(random, secret_of)
     }
-    fn presented(&self, given: Option<&str>, path: &str) -> Result<Presented, Unidentified> {
-        self.inner.presented(given, path)
+    fn token_in_body(&self) -> bool {
+        self.inner.token_in_body()
     }
-    fn authorise(&self, credential: &Secret<String>, path: &str) -> (Secret<String>, String) {
+    fn presented(&self, asking: &Asking<'_>) -> Result<Presented, Unidentified> {
+        self.inner.presented(asking)
+    }
+    fn authorise(
+        &self,
+        credential: &Secret<String>,
+        leaving: &Leaving<'_>,
+    ) -> Result<Authorised, Malformed> {
         self.at(Phase::Authorise);
-        self.inner.authorise(credential, path)
+        self.inner.authorise(credential, leaving)
     }
     fn operation(&self, method: &str, path: &str) -> Option<&'static Operation> {
         self.inner.operation(method, path)

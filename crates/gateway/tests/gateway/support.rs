@@ -310,7 +310,7 @@ impl Setup {
     }
 
     fn token(&self) -> Secret<String> {
-        self.connector.mint([7; 48]).token
+        self.connector.mint([7; 48], &|_| Secret::new(String::new())).token
     }
 
     fn vendor(&self, world: &World) -> Vendor {
@@ -645,7 +645,12 @@ pub fn basic_token() -> String {
 }
 
 fn twilio_token() -> String {
-    connector("twilio").expect("a connector").mint([7; 48]).token.expose().clone()
+    connector("twilio")
+        .expect("a connector")
+        .mint([7; 48], &|_| Secret::new(String::new()))
+        .token
+        .expose()
+        .clone()
 }
 
 /// A text message to somebody, as Twilio's SDK writes it.

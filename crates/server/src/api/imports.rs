@@ -110,7 +110,7 @@ async fn record(
         call: app.world.id(),
         vendor: vendor.name.clone(),
         as_of: terms.as_of,
-        held_until: vendor.held_until(terms.as_of),
+        held_until: vendor.held_until(terms.as_of, None),
         rows: std::mem::take(batch),
     };
     Ok(app.ledger.import(import).await?)

@@ -284,7 +284,7 @@ pub async fn list_connectors(_: Operator) -> Json<Value> {
             let operations: Vec<_> = connector.operations().iter().map(|op| op.name).collect();
             json!({
                 "connector": connector.name(),
-                "api": connector.base_url(),
+                "api": connector.hosts().iter().map(|host| host.url).collect::<Vec<_>>(),
                 "operations": operations,
                 "fields": connector.carries(),
             })

@@ -48,7 +48,7 @@ pub async fn add_workload(
     let (mut issued, mut hashes) = (Vec::new(), Vec::new());
     for grant in &workload.grants {
         let vendor = app.vendor(&grant.vendor).await?;
-        let minted = app.connector(&vendor)?.mint(app.world.bytes());
+        let minted = app.mint(&vendor)?;
         hashes.push((grant.vendor.clone(), app.token_hash(&grant.vendor, &minted.token)));
         let environment = minted.environment.iter();
         issued.push(Issued {
