@@ -1,5 +1,7 @@
 //! The one trait behind which each vendor's dialect stands.
 
+pub(crate) mod scheme;
+
 use model::error::Malformed;
 use model::{Action, Contact, Field, FieldSet, ListName, Secret, Timestamp};
 

@@ -11,7 +11,6 @@ mod form;
 mod json;
 pub mod reference;
 pub mod routine;
-mod scheme;
 pub mod sendgrid;
 pub mod twilio;
 pub mod webhook;

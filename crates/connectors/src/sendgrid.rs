@@ -21,7 +21,6 @@ use crate::connector::{
 use crate::export::{Export, ExportError};
 use crate::routine::steps::by_hand;
 use crate::routine::{Guide, Routine, RoutineInput};
-use crate::scheme;
 use crate::webhook::{Event, Webhook, WebhookRefused};
 
 /// SendGrid, v3 of its web API.

@@ -20,7 +20,6 @@ use crate::connector::{
 use crate::export::{Export, ExportError};
 use crate::routine::steps::by_hand;
 use crate::routine::{Guide, Routine, RoutineInput};
-use crate::scheme;
 use crate::webhook::{Event, Webhook, WebhookRefused};
 
 /// Twilio, edition 2010-04-01 of its API.

@@ -18,8 +18,8 @@ pub(crate) struct Outgoing {
     pub body: Bytes,
 }
 
-/// Headers of every call; with those that the vendor documents. Under `enforce` no others leave, since a header is no
-/// place that anybody reads for personal data.
+/// Headers of every call. Under `enforce` these leave and those that the vendor documents, no
+/// others, since a header is no place that anybody reads for personal data.
 const DOCUMENTED: [HeaderName; 4] =
     [header::ACCEPT, header::ACCEPT_LANGUAGE, header::CONTENT_TYPE, header::USER_AGENT];
 
