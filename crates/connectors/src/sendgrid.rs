@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::call::{Call, Operation, Outbound, OwnedOutbound, Unreadable};
 use crate::connector::{
     Asking, Authorised, Connector, Host, Leaving, Minted, Presented, Refusal, RefusalBody,
-    SecretOf, Unidentified,
+    SecretOf, Unidentified, scheme,
 };
 use crate::export::{Export, ExportError};
 use crate::routine::steps::by_hand;

@@ -15,7 +15,7 @@ use self::account::{Account, sid_in};
 use crate::call::{Call, Operation, Outbound, OwnedOutbound, Unreadable};
 use crate::connector::{
     Asking, Authorised, Connector, Host, Leaving, Minted, Presented, Refusal, RefusalBody,
-    SecretOf, Unidentified,
+    SecretOf, Unidentified, scheme,
 };
 use crate::export::{Export, ExportError};
 use crate::routine::steps::by_hand;
