@@ -70,6 +70,7 @@ fn a_connector_finds_exactly_what_a_request_discloses() {
             path: text("path"),
             query: Some(text("query")).filter(|query| !query.is_empty()),
             content_type: request["headers"]["content-type"].as_str(),
+            header: &|name| request["headers"][name].as_str(),
             body: &body,
         };
         let unread = UNREAD.contains(&case.as_str());
