@@ -1,8 +1,8 @@
 //! Mail in and out: SMTP both ways, MIME, DKIM. **Invariant:** knows no vendors, no incidents, no
 //! storage and no clock: whoever calls says what time it is and what to do with what arrived.
 //!
-//! In: [`Receiver`] takes mail over SMTP and hands it to an [`Inbox`], or, from those who log in, to
-//! a [`Desk`]; [`read`] takes a mail apart, [`Message`] one that is to be written again.
+//! In: [`Receiver`] takes mail over SMTP and hands it to an [`Inbox`], or, from those who log in,
+//! to a [`Desk`]; [`read`] takes a mail apart, [`Message`] one that is to be written again.
 //! Out: [`Letter`] writes one, [`DkimKeys`] signs it, [`Session`] gives it to a relay.
 
 mod bodies;

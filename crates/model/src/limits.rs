@@ -42,7 +42,7 @@ pub const GATEWAY_LINGER_SECONDS: u64 = 2;
 pub const HOLD_RETRY_SECONDS: u64 = 30;
 /// Entries that wait in the gateway's spool, all vendors together; each is a file.
 pub const SPOOL_ENTRIES: usize = 100_000;
-/// Bytes that wait there: hours of a large sender's mail, and no disk is filled by a vendor's outage.
+/// Bytes that wait there: hours of a large sender's mail; a vendor's outage fills no disk.
 pub const SPOOL_BYTES: u64 = 8 * 1024 * 1024 * 1024;
 /// Entries that wait for one vendor: half, so that one outage leaves room for the others.
 pub const SPOOL_VENDOR_ENTRIES: usize = 50_000;
