@@ -2,33 +2,84 @@
 //! stops it. **Invariant:** no sockets, no clock, no storage: bytes in, values out.
 //!
 //! One vendor, one file, three equal names: the file, its test and its section in
-//! `docs/connectors.md`. A new connector is registered in [`CONNECTORS`].
+//! `docs/connectors.md`. Most are data, in `vendors/`; what is more than calls that disclose is code.
 
 pub mod call;
 pub mod connector;
+pub mod described;
 pub mod export;
 mod form;
 mod json;
+mod multipart;
+mod personal;
 pub mod reference;
 pub mod routine;
 pub mod sendgrid;
 pub mod twilio;
 pub mod webhook;
 
+use std::collections::BTreeSet;
+use std::sync::{LazyLock, OnceLock};
+
 pub use call::{Call, Changes, Operation, Outbound, OwnedOutbound, Party, Unreadable};
 pub use connector::{
     Asking, Authorised, Connector, Host, Leaving, Minted, Presented, Refusal, RefusalBody,
     SecretOf, Unidentified,
 };
+pub use described::{Described, FileError};
 pub use export::{Export, ExportError, ExportRow};
 pub use reference::Reference;
 pub use routine::{ApiCall, ApiReply, CredentialUse, Next, Routine};
 pub use webhook::{Event, Webhook, WebhookRefused};
 
-/// Every connector, in the order in which it is documented.
-pub static CONNECTORS: &[&dyn Connector] = &[&sendgrid::SendGrid, &twilio::Twilio];
+/// Connectors that are code.
+static WRITTEN: [&dyn Connector; 2] = [&sendgrid::SendGrid, &twilio::Twilio];
+
+/// Files of the connectors that are data.
+const FILES: [&str; 1] = [include_str!("../vendors/postmark.toml")];
+
+static OURS: LazyLock<Vec<&'static dyn Connector>> = LazyLock::new(|| {
+    let described = FILES.iter().map(|text| -> &'static dyn Connector {
+        Described::load(text).expect("a test holds that each file is a connector")
+    });
+    WRITTEN.iter().copied().chain(described).collect()
+});
+
+/// A company's own, added once as the program starts.
+static ADDED: OnceLock<Vec<&'static dyn Connector>> = OnceLock::new();
+
+/// Every connector: ours, then the company's own.
+pub fn connectors() -> impl Iterator<Item = &'static dyn Connector> {
+    OURS.iter().chain(ADDED.get().into_iter().flatten()).copied()
+}
 
 /// The connector of this name.
 pub fn connector(name: &str) -> Option<&'static dyn Connector> {
-    CONNECTORS.iter().copied().find(|connector| connector.name() == name)
+    connectors().find(|connector| connector.name() == name)
+}
+
+/// Adds a company's own connectors.
+///
+/// # Errors
+/// When one has the name of another, or some were added before.
+pub fn add(described: Vec<&'static Described>) -> Result<(), NotAdded> {
+    let mut names = BTreeSet::new();
+    for own in &described {
+        if !names.insert(own.name()) || OURS.iter().any(|ours| ours.name() == own.name()) {
+            return Err(NotAdded::Name(own.name()));
+        }
+    }
+    let own = described.into_iter().map(|own| -> &'static dyn Connector { own });
+    ADDED.set(own.collect()).map_err(|_| NotAdded::Again)
+}
+
+/// Why connectors were not added.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotAdded {
+    /// Another has this name.
+    #[error("there is another connector `{0}`")]
+    Name(&'static str),
+    /// It is done once.
+    #[error("connectors were added before")]
+    Again,
 }

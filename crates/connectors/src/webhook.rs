@@ -51,6 +51,9 @@ pub enum WebhookRefused {
     /// Signed, but not of the documented form.
     #[error("the webhook is not of the documented form")]
     Form,
+    /// Nothing is known of this vendor's webhooks.
+    #[error("webhooks of this vendor are not read")]
+    Unsupported,
     /// More events than the vendor sends at once.
     #[error("the webhook has more events than the vendor sends at once")]
     TooMany,
@@ -64,6 +67,7 @@ impl model::Coded for WebhookRefused {
             Self::Age => "webhook-age",
             Self::Key => "webhook-key",
             Self::Form => "webhook-form",
+            Self::Unsupported => "webhook-unsupported",
             Self::TooMany => "webhook-too-many",
         }
     }

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use bytes::Bytes;
 use connectors::routine::{Next, RoutineInput, StepOutcome};
-use connectors::{ApiReply, CONNECTORS, Connector, Event, Webhook};
+use connectors::{ApiReply, Connector, Event, Webhook, connector};
 use drill::inbox::Inbox;
 use drill::sandbox::{Config, Delivery, Fraud, KnownList, Sandbox};
 use drill::scenario::Receiving;
@@ -65,7 +65,7 @@ async fn hear(State(company): State<Company>, headers: HeaderMap, body: Body) ->
 }
 
 fn sendgrid() -> &'static dyn Connector {
-    *CONNECTORS.iter().find(|connector| connector.name() == "sendgrid").expect("it is registered")
+    connector("sendgrid").expect("it is registered")
 }
 
 struct Vendor {

@@ -173,9 +173,13 @@ fn equal_names(folder: &str, ending: &str, skip: &[&str], document: &str) {
 
 #[test]
 fn connectors_detectors_and_scenarios_have_their_section() {
-    let shared =
-        ["lib", "call", "connector", "export", "reference", "routine", "webhook", "json", "form"];
-    equal_names("crates/connectors/src", "rs", &shared, "docs/connectors.md");
+    equal_names("crates/connectors/vendors", "toml", &[], "docs/connectors.md");
+    for entry in std::fs::read_dir(root().join("crates/connectors/vendors")).expect("a folder") {
+        let name = entry.expect("an entry").path().with_extension("");
+        let recordings = root().join("crates/connectors/tests/recordings");
+        let recorded = recordings.join(name.file_name().expect("a name"));
+        assert!(recorded.is_dir(), "{} has no recordings", name.display());
+    }
     equal_names("crates/detect/src", "rs", &["lib", "sample"], "docs/detectors.md");
     equal_names("scenarios", "toml", &[], "docs/drills.md");
 }

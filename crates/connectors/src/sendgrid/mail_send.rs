@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use model::{Email, Field, FieldAction, FieldSet, Identifier, Phone, limits};
+use model::{Email, Field, FieldAction, FieldSet, Identifier, limits};
 
 use crate::call::{Body, Call, Changes, Operation, Party, Unreadable};
 use crate::json::shape::Shape;
 use crate::json::{self, Json};
+use crate::personal::is_personal;
 
 pub(super) const OPERATION: Operation = Operation::new(
     "mail.send",
@@ -247,14 +248,6 @@ fn warnings(message: &Json) -> Vec<&'static str> {
         ("reply-to-elsewhere", answers_go_elsewhere(message)),
     ];
     found.into_iter().filter(|(_, present)| *present).map(|(warning, _)| warning).collect()
-}
-
-/// Whether a text holds something like an address or a telephone number.
-fn is_personal(text: &str) -> bool {
-    text.split(|c: char| c.is_whitespace() || "<>,;|\"'()".contains(c))
-        .any(|word| Email::parse(word).is_ok())
-        || Phone::parse(text).is_ok()
-        || text.split_whitespace().any(|word| Phone::parse(word).is_ok())
 }
 
 /// Whether a reply goes to another domain than the sender's: then it may be a person's address.

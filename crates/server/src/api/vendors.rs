@@ -278,8 +278,7 @@ impl model::Coded for Loosening {
 }
 
 pub async fn list_connectors(_: Operator) -> Json<Value> {
-    let shown: Vec<_> = connectors::CONNECTORS
-        .iter()
+    let shown: Vec<_> = connectors::connectors()
         .map(|connector| {
             let operations: Vec<_> = connector.operations().iter().map(|op| op.name).collect();
             json!({

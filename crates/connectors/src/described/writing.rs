@@ -1,0 +1,246 @@
+//! A request written again: fields taken out or replaced, undocumented keys dropped, references put
+//! into its messages.
+
+use model::{Field, FieldAction, FieldSet, Identifier, limits};
+
+use super::document::Document;
+use super::keys::{Node, Role};
+use super::mailbox;
+use crate::call::{Body, Changes, Unreadable};
+use crate::json::{self, Json};
+
+/// Where a reference goes in a message.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// Keys that lead to what holds it; a `?` after one says that there is a message only if it is
+    /// there.
+    pub within: Vec<String>,
+    /// Under which key or header.
+    pub key: String,
+    /// The keys of name and value, where what holds it is a list of pairs.
+    pub pair: Option<(String, String)>,
+    /// Whether it becomes a header of the mail itself, which servers like to be short.
+    pub is_header: bool,
+    /// The most characters that the vendor takes there.
+    pub characters: usize,
+}
+
+/// A request that was read.
+pub(super) struct Written {
+    pub document: Document,
+    pub root: &'static Node,
+    pub places: &'static [Place],
+    /// Fields that the operation cannot do without.
+    pub needs: FieldSet,
+    /// Fields in the path and the query, which are not written again.
+    pub beside: FieldSet,
+    pub disclosed: FieldSet,
+    pub recipients: Vec<Vec<Identifier>>,
+}
+
+impl Body for Written {
+    fn write(&self, changes: &Changes<'_>) -> Result<Vec<u8>, Unreadable> {
+        let needed: Vec<Field> = self.needs.union(self.beside).iter().collect();
+        changes.need(self.disclosed, &needed)?;
+        let mut json = self.document.json.clone();
+        let mut writer = Writer { written: self, changes, message: 0 };
+        writer.inner(self.root, &mut json)?;
+        if self.root.innermost {
+            writer.stamp(&mut json);
+        }
+        self.document.write(&json)
+    }
+}
+
+struct Writer<'a> {
+    written: &'a Written,
+    changes: &'a Changes<'a>,
+    /// How many innermost messages were written.
+    message: usize,
+}
+
+impl Writer<'_> {
+    /// Writes a value; `false` says that it is taken out.
+    fn value(&mut self, node: &Node, json: &mut Json) -> Result<bool, Unreadable> {
+        if *json == Json::Null {
+            return Ok(true);
+        }
+        let kept = self.inner(node, json)?;
+        if node.innermost {
+            self.stamp(json);
+        }
+        Ok(kept)
+    }
+
+    fn inner(&mut self, node: &Node, json: &mut Json) -> Result<bool, Unreadable> {
+        match json {
+            Json::Object(entries) if node.has_keys() => {
+                let before = std::mem::take(entries);
+                for (key, mut value) in before {
+                    let kept = match node.key(&key) {
+                        Some((child, _)) => self.value(child, &mut value)?,
+                        None => !self.changes.drop_unknown,
+                    };
+                    if kept {
+                        entries.push((key, value));
+                    }
+                }
+                Ok(true)
+            }
+            Json::List(items) if node.items.is_some() => {
+                let Some(inside) = node.items.as_deref() else { return Ok(true) };
+                let before = std::mem::take(items);
+                for mut item in before {
+                    if self.value(inside, &mut item)? {
+                        items.push(item);
+                    }
+                }
+                Ok(true)
+            }
+            Json::Text(text) if node.inside.is_some() => {
+                let Some(inside) = node.inside.as_deref().filter(|_| !text.is_empty()) else {
+                    return Ok(true);
+                };
+                let mut parsed = json::parse(text.as_bytes())?;
+                let kept = self.value(inside, &mut parsed)?;
+                *text = String::from_utf8(parsed.to_bytes()).expect("JSON is written in UTF-8");
+                Ok(kept)
+            }
+            json => node.role.map_or(Ok(true), |role| self.role(role, json)),
+        }
+    }
+
+    fn role(&self, role: Role, json: &mut Json) -> Result<bool, Unreadable> {
+        if !json.says_something() {
+            return Ok(true);
+        }
+        match role {
+            Role::Silent | Role::Tag | Role::List | Role::Token => Ok(true),
+            Role::Field(field) => Ok(self.field(field, json)),
+            Role::Names { field, .. } => match (self.changes.action)(field) {
+                FieldAction::Allow => Ok(true),
+                FieldAction::Drop => Ok(false),
+                _ if field == Field::Username => Ok(self.field(field, json)),
+                // Nothing can be sent to a replacement of an address.
+                _ => Err(Unreadable::Needed(field)),
+            },
+            Role::Digest => self.unchanged(FieldSet::EMPTY.with(Field::Email)),
+            Role::Message | Role::EncodedMessage => {
+                self.unchanged(role.carries().intersection(self.written.disclosed))
+            }
+            Role::Mailboxes => {
+                self.unchanged(FieldSet::EMPTY.with(Field::Email))?;
+                self.names(json);
+                Ok(true)
+            }
+        }
+    }
+
+    /// Refuses unless each of these fields may pass as it is.
+    fn unchanged(&self, fields: FieldSet) -> Result<bool, Unreadable> {
+        let fields: Vec<Field> = fields.iter().collect();
+        self.changes.need(self.written.disclosed, &fields).map(|()| true)
+    }
+
+    /// Does with a field what is to be done; `false` says that it is taken out.
+    fn field(&self, field: Field, json: &mut Json) -> bool {
+        match (self.changes.action)(field) {
+            FieldAction::Allow => true,
+            action if action.replaces() => {
+                self.replace(action, field, json);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn replace(&self, action: FieldAction, field: Field, json: &mut Json) {
+        match json {
+            Json::List(items) => {
+                items.iter_mut().for_each(|item| self.replace(action, field, item));
+            }
+            Json::Object(entries) => {
+                entries.iter_mut().for_each(|(_, value)| self.replace(action, field, value));
+            }
+            json => {
+                if let Some(text) = json.scalar().filter(|text| !text.is_empty()) {
+                    *json = Json::Text((self.changes.replace)(action, field, text));
+                }
+            }
+        }
+    }
+
+    /// Changes the names before addresses.
+    fn names(&self, json: &mut Json) {
+        let action = (self.changes.action)(Field::Name);
+        if action == FieldAction::Allow {
+            return;
+        }
+        match json {
+            Json::List(items) => items.iter_mut().for_each(|item| self.names(item)),
+            Json::Text(text) => {
+                let mut boxes = mailbox::read(text).unwrap_or_default();
+                for one in &mut boxes {
+                    one.name = one
+                        .name
+                        .take()
+                        .filter(|_| action.replaces())
+                        .map(|name| (self.changes.replace)(action, Field::Name, &name));
+                }
+                *text = mailbox::write(&boxes);
+            }
+            _ => {}
+        }
+    }
+
+    /// Puts the next message's reference where the vendor gives it back.
+    fn stamp(&mut self, message: &mut Json) {
+        let recipients = self.written.recipients.get(self.message);
+        self.message += 1;
+        let recipients: Vec<_> = recipients.into_iter().flatten().collect();
+        let reference = (self.changes.reference)(&recipients);
+        for place in self.written.places {
+            let many = recipients.len() > limits::REFERENCE_HEADER_RECIPIENTS;
+            let fits = reference.chars().count() <= place.characters;
+            let text = Some(&reference)
+                .filter(|text| !text.is_empty() && fits && !(place.is_header && many));
+            put(message, &place.within, place, text.map(String::as_str));
+        }
+    }
+}
+
+/// Puts a reference in its place, or takes out one that a caller put there.
+fn put(json: &mut Json, within: &[String], place: &Place, text: Option<&str>) {
+    let Some((key, rest)) = within.split_first() else {
+        match (&place.pair, json) {
+            (None, json) => match text {
+                Some(text) => json.set(&place.key, Json::Text(text.to_owned())),
+                None => json.remove(&place.key),
+            },
+            (Some((name, value)), Json::List(items)) => {
+                items.retain(|item| {
+                    let named = item.get(name).and_then(Json::text);
+                    !named.is_some_and(|named| named.eq_ignore_ascii_case(&place.key))
+                });
+                if let Some(text) = text {
+                    let entry = [(name, place.key.as_str()), (value, text)];
+                    let entry = entry.map(|(key, text)| (key.clone(), Json::Text(text.to_owned())));
+                    items.push(Json::Object(entry.to_vec()));
+                }
+            }
+            _ => {}
+        }
+        return;
+    };
+    let (key, only_there) = key.strip_suffix('?').map_or((key.as_str(), false), |key| (key, true));
+    if json.get(key).is_none() {
+        if only_there || text.is_none() {
+            return;
+        }
+        let holds_pairs = rest.is_empty() && place.pair.is_some();
+        json.set(key, if holds_pairs { Json::List(Vec::new()) } else { Json::Object(Vec::new()) });
+    }
+    if let Some(inner) = json.get_mut(key) {
+        put(inner, rest, place, text);
+    }
+}
