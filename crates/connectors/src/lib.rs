@@ -2,7 +2,7 @@
 //! stops it. **Invariant:** no sockets, no clock, no storage: bytes in, values out.
 //!
 //! One vendor, one file, three equal names: the file, its test and its section in
-//! `docs/connectors.md`. Most are data, in `vendors/`; what is more than calls that disclose is code.
+//! `docs/connectors.md`. Most are data, in `vendors/`; webhooks and containment are code.
 
 pub mod call;
 pub mod connector;
