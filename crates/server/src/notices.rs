@@ -19,7 +19,7 @@ use notify::{
     Suppression, Templates,
 };
 use serde::{Deserialize, Serialize};
-use store::{DeliveryTotals, NewDelivery, NoticeState};
+use store::{DeliveryTotals, NewDelivery, NoticeState, PendingDelivery};
 use tokio::sync::mpsc;
 
 use crate::app::App;
@@ -266,19 +266,19 @@ fn feed(
             break;
         }
         let keys: Vec<_> = chunk.iter().map(|reached| reached.person).collect();
-        let pending: HashMap<PersonKey, u32> = app
+        let pending: HashMap<PersonKey, PendingDelivery> = app
             .store
             .read_now(|tx| tx.pending_among(id, &keys))?
             .into_iter()
-            .map(|row| (row.person, row.attempt))
+            .map(|row| (row.person, row))
             .collect();
         for reached in chunk {
-            let Some(attempts) = pending.get(&reached.person) else {
+            let Some(row) = pending.get(&reached.person) else {
                 continue;
             };
             let told = job.audience[reached.index];
             let addressee = addressee(&job.draft, &reached.contact, told);
-            let delivery = Delivery { attempts: *attempts, ..Delivery::pending(app.world.now()) };
+            let delivery = Delivery { attempts: row.attempt, ..Delivery::pending(row.not_before) };
             let parcel = Parcel {
                 id: DeliveryId::from_u128(reached.person.0),
                 delivery,

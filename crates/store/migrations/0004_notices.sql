@@ -32,7 +32,7 @@ CREATE TABLE deliveries (
     notice              BIGINT NOT NULL REFERENCES notices (number),
     person              BLOB   NOT NULL, -- model::PersonKey, 16 bytes
     state               TEXT   NOT NULL,
-    attempt             BIGINT NOT NULL, -- how often it was handed to a relay
+    attempt             BIGINT NOT NULL, -- tries; one that a crash cut off does not count
     language            TEXT,
     message_id          TEXT,
     not_before          BIGINT NOT NULL, -- 0: at once

@@ -55,15 +55,15 @@ pub struct NewDelivery {
     pub language: Option<Language>,
 }
 
-/// A delivery that is due.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A delivery that is still to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PendingDelivery {
     /// Who.
     pub person: PersonKey,
-    /// How often it was handed to a relay before.
+    /// Tries so far; one that a crash cut off does not count.
     pub attempt: u32,
-    /// In which language, if that is known.
-    pub language: Option<Language>,
+    /// Not to be made before; the epoch when at once.
+    pub not_before: Timestamp,
 }
 
 /// A delivery that is given to the relay next.
@@ -97,7 +97,7 @@ pub struct Delivery {
     pub person: PersonKey,
     /// What became of it.
     pub state: DeliveryState,
-    /// How often it was handed to a relay.
+    /// Tries; one that a crash cut off does not count.
     pub attempt: u32,
     /// In which language, if that is known.
     pub language: Option<Language>,
@@ -260,14 +260,14 @@ impl Tx<'_> {
     }
 
     /// After a crash: what was being handed may have gone or not. It becomes pending again, and
-    /// each counts as a possible second copy. Returns how many there were.
+    /// each counts as a possible second copy; the try does not count. Returns how many there were.
     ///
     /// # Errors
     /// [`Refused::NotFound`] when there is no such notice.
     pub fn recover_handing(&self, notice: NoticeId) -> anyhow::Result<u64> {
         let number = self.notice_number(notice)?;
         let recovered = self.execute(
-            "UPDATE deliveries SET state = 'pending', not_before = 0,
+            "UPDATE deliveries SET state = 'pending', not_before = 0, attempt = attempt - 1,
                                    possible_duplicates = possible_duplicates + 1
              WHERE notice = ?1 AND state = 'handing'",
             bind![number],
@@ -308,35 +308,8 @@ impl Tx<'_> {
         Ok(totals)
     }
 
-    /// Deliveries that are due now, after a person (or from the start), at most `rows`, sorted by
-    /// key.
-    ///
-    /// # Errors
-    /// [`Refused::NotFound`] when there is no such notice.
-    pub fn pending_deliveries(
-        &self,
-        notice: NoticeId,
-        after: Option<PersonKey>,
-        rows: usize,
-    ) -> anyhow::Result<Vec<PendingDelivery>> {
-        let number = self.notice_number(notice)?;
-        let (now, rows) = (self.world.now(), rows as u64);
-        let due = |after: &str| {
-            format!(
-                "SELECT person, attempt, language FROM deliveries
-                 WHERE notice = ?1 AND state = 'pending' AND not_before <= ?2 {after}
-                 ORDER BY person LIMIT ?3"
-            )
-        };
-        match after {
-            None => self.all(&due(""), bind![number, now, rows], pending),
-            Some(after) => {
-                self.all(&due("AND person > ?4"), bind![number, now, rows, after], pending)
-            }
-        }
-    }
-
-    /// Those of these people whose delivery is due now: the join with a streamed directory.
+    /// Those of these people who are still to be told, also if not yet: the join with a streamed
+    /// directory.
     ///
     /// # Errors
     /// [`Refused::NotFound`] when there is no such notice.
@@ -346,30 +319,16 @@ impl Tx<'_> {
         people: &[PersonKey],
     ) -> anyhow::Result<Vec<PendingDelivery>> {
         let number = self.notice_number(notice)?;
-        let now = self.world.now();
         let mut found = Vec::new();
         for person in people {
             found.extend(self.one(
-                "SELECT person, attempt, language FROM deliveries
-                 WHERE notice = ?1 AND person = ?2 AND state = 'pending' AND not_before <= ?3",
-                bind![number, *person, now],
+                "SELECT person, attempt, not_before FROM deliveries
+                 WHERE notice = ?1 AND person = ?2 AND state = 'pending'",
+                bind![number, *person],
                 pending,
             )?);
         }
         Ok(found)
-    }
-
-    /// When the next pending delivery may be tried, if one is pending; the epoch when at once.
-    ///
-    /// # Errors
-    /// [`Refused::NotFound`] when there is no such notice.
-    pub fn next_delivery_at(&self, notice: NoticeId) -> anyhow::Result<Option<Timestamp>> {
-        let next = self.one(
-            "SELECT MIN(not_before) FROM deliveries WHERE notice = ?1 AND state = 'pending'",
-            bind![self.notice_number(notice)?],
-            |row| row.get(0),
-        )?;
-        Ok(next.flatten())
     }
 
     /// What became of a notice for one person, if they are a recipient.
@@ -420,7 +379,7 @@ impl Tx<'_> {
 }
 
 fn pending(row: &Row<'_>) -> anyhow::Result<PendingDelivery> {
-    Ok(PendingDelivery { person: row.get(0)?, attempt: row.get(1)?, language: row.get(2)? })
+    Ok(PendingDelivery { person: row.get(0)?, attempt: row.get(1)?, not_before: row.get(2)? })
 }
 
 fn delivery(row: &Row<'_>) -> anyhow::Result<Delivery> {
@@ -524,33 +483,25 @@ mod tests {
     }
 
     #[test]
-    fn a_deferred_delivery_is_due_only_when_its_time_has_come() {
+    fn a_deferred_delivery_is_still_to_be_made_and_says_when() {
         let scratch = Scratch::new();
         let tx = scratch.tx();
         let id = notice(&tx).id;
         tx.insert_deliveries(id, &recipients(1..=3)).expect("adds");
-        tx.hand_deliveries(id, &[handing(2)]).expect("pending");
-        let later = Some(START.plus_seconds(60));
-        let deferred = Settlement { not_before: later, ..settlement(2, DeliveryState::Pending) };
-        tx.settle_deliveries(id, &[deferred]).expect("deferred");
-        let due = |after: Option<u128>, rows| -> Vec<PersonKey> {
-            let due = tx.pending_deliveries(id, after.map(person), rows).expect("pages");
-            due.into_iter().map(|delivery| delivery.person).collect()
+        tx.hand_deliveries(id, &[1, 2].map(handing)).expect("pending");
+        let later = START.plus_seconds(60);
+        let deferred = settlement(2, DeliveryState::Pending);
+        let deferred = Settlement { not_before: Some(later), ..deferred };
+        let settled = [settlement(1, DeliveryState::Delivered), deferred];
+        tx.settle_deliveries(id, &settled).expect("handed");
+        let pending = |number, attempt, not_before| PendingDelivery {
+            person: person(number),
+            attempt,
+            not_before,
         };
-        assert_eq!(due(None, 9), [person(1), person(3)]);
-        assert_eq!(due(None, 1), [person(1)]);
-        assert_eq!(due(Some(1), 9), [person(3)]);
-        let among = tx.pending_among(id, &[3, 2, 9].map(person)).expect("runs");
-        assert_eq!(among.iter().map(|found| found.person).collect::<Vec<_>>(), [person(3)]);
-        assert_eq!(tx.next_delivery_at(id).expect("runs"), Some(Timestamp::from_micros(0)));
-
-        tx.hand_deliveries(id, &[handing(1), handing(3)]).expect("pending");
-        assert_eq!(tx.next_delivery_at(id).expect("runs"), later);
-        scratch.clock.advance_seconds(60);
-        let again = tx.pending_deliveries(id, None, 9).expect("pages");
-        assert_eq!((again[0].person, again[0].attempt), (person(2), 1));
-        tx.hand_deliveries(id, &[handing(2)]).expect("pending");
-        assert_eq!(tx.next_delivery_at(id).expect("runs"), None);
+        let at_once = Timestamp::from_micros(0);
+        let among = tx.pending_among(id, &[3, 2, 1, 9].map(person)).expect("runs");
+        assert_eq!(among, [pending(3, 0, at_once), pending(2, 1, later)]);
     }
 
     #[test]
@@ -566,7 +517,7 @@ mod tests {
         let now = totals(&tx, id);
         assert_eq!((now.pending, now.handing, now.possible_duplicates), (3, 0, 2));
         let again = tx.find_delivery(id, person(2)).expect("runs").expect("a recipient");
-        assert_eq!((again.attempt, again.possible_duplicates), (1, 1));
+        assert_eq!((again.attempt, again.possible_duplicates), (0, 1), "no relay answered");
     }
 
     #[test]
@@ -600,11 +551,9 @@ mod tests {
         scratch.connection.begin().expect("begins");
         let tx = scratch.tx();
         assert_eq!(tx.insert_deliveries(id, &everyone).expect("adds"), 100_000);
-        let mut after = None;
-        loop {
-            let page = tx.pending_deliveries(id, after, 1_000).expect("pages");
-            let Some(last) = page.last() else { break };
-            after = Some(last.person);
+        for page in everyone.chunks(1_000) {
+            let keys: Vec<_> = page.iter().map(|recipient| recipient.person).collect();
+            let page = tx.pending_among(id, &keys).expect("runs");
             let handed: Vec<_> =
                 page.iter().map(|due| Handing { person: due.person, message_id: None }).collect();
             tx.hand_deliveries(id, &handed).expect("pending");
