@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use drill::inbox::Inbox;
 use drill::sandbox::{Config, KnownList, Sandbox};
@@ -44,11 +45,19 @@ pub struct Shop {
 }
 
 impl Company {
-    /// Founds it: a vendor, a mail server, a configuration and an empty directory of people.
+    /// Founds it: a vendor, a mail server that takes everything, a configuration and a few people.
     ///
     /// # Panics
     /// When a file or a port cannot be had.
     pub async fn found() -> Self {
+        Self::found_with(Receiving::default()).await
+    }
+
+    /// The same, with a mail server that refuses and puts off some.
+    ///
+    /// # Panics
+    /// When a file or a port cannot be had.
+    pub async fn found_with(receiving: Receiving) -> Self {
         let folder = tempfile::Builder::new().prefix("cordon-story-").tempdir().expect("a folder");
         let (stop, _) = watch::channel(false);
         let lists = vec![KnownList { id: LIST.to_owned(), name: "news".to_owned() }];
@@ -59,7 +68,7 @@ impl Company {
         tokio::spawn(sandbox.clone().serve(listener, stopped(&stop)));
         let mails = folder.path().join("mails");
         std::fs::create_dir(&mails).expect("a folder");
-        let inbox = Arc::new(Inbox::new(Receiving::default(), Some(mails)));
+        let inbox = Arc::new(Inbox::new(receiving, Some(mails)));
         let tls = mail::self_signed("mx.example").expect("a certificate");
         let (listener, relay) = listen().await;
         let receiver = mail::Receiver::new("mx.example", tls);
@@ -78,6 +87,11 @@ impl Company {
     /// Starts its program with these variables in its environment.
     pub async fn start_with(&self, environment: &[(&str, &str)]) -> Program {
         Program::start(&self.path("cordon.toml"), &self.data(), environment).await
+    }
+
+    /// Starts its program and kills it after a while, wherever its start has got to by then.
+    pub async fn start_and_kill(&self, after: Duration) {
+        Program::start_and_kill(&self.path("cordon.toml"), &self.data(), after).await;
     }
 
     /// Runs a command of the program against this company's data.

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use model::Secret;
 use serde_json::{Value, json};
@@ -94,18 +95,7 @@ impl Program {
     /// # Panics
     /// When it does not start.
     pub async fn start(config: &Path, data: &Path, environment: &[(&str, &str)]) -> Self {
-        let log = std::fs::File::options().create(true).append(true).open(log_of(data));
-        let mut child = Command::new(binary())
-            .arg("serve")
-            .arg("--config")
-            .arg(config)
-            .envs(environment.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log.expect("a log"))
-            .kill_on_drop(true)
-            .spawn()
-            .expect("it runs");
+        let mut child = spawn(config, data, environment);
         let process = child.id().expect("it has not ended");
         let ours = |places: &Running| places.process == process;
         let places = until("the program's doors", || {
@@ -116,6 +106,17 @@ impl Program {
         let places = places.await;
         let admin = Client::local(data).expect("the first operator's token");
         Self { child, data: data.into(), places, admin }
+    }
+
+    /// Starts it and ends it at once after a while, wherever its start has got to by then.
+    ///
+    /// # Panics
+    /// When it ends by itself before.
+    pub async fn start_and_kill(config: &Path, data: &Path, after: Duration) {
+        let mut child = spawn(config, data, &[]);
+        let ended = tokio::time::timeout(after, child.wait()).await;
+        assert!(ended.is_err(), "it ended: {}", log_text(data));
+        child.kill().await.expect("it ran until now");
     }
 
     /// Another operator, freshly made.
@@ -159,6 +160,21 @@ impl Program {
         let sent = Command::new("kill").args([signal, &process]).status().await;
         assert!(sent.expect("`kill` runs").success());
     }
+}
+
+fn spawn(config: &Path, data: &Path, environment: &[(&str, &str)]) -> Child {
+    let log = std::fs::File::options().create(true).append(true).open(log_of(data));
+    Command::new(binary())
+        .arg("serve")
+        .arg("--config")
+        .arg(config)
+        .envs(environment.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log.expect("a log"))
+        .kill_on_drop(true)
+        .spawn()
+        .expect("it runs")
 }
 
 fn log_of(data: &Path) -> PathBuf {

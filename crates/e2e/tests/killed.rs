@@ -1,10 +1,13 @@
-//! The program is killed (`kill -9`) at random moments, again and again: nobody who is to be told
-//! is lost, nothing that left is unrecorded, and second copies are counted.
+//! The program is killed (`kill -9`) at random moments, again and again, also while it starts:
+//! nobody who is to be told is lost, nothing that left is unrecorded, second copies are counted, and
+//! the next start needs nobody's help.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use drill::scenario::Receiving;
 use e2e::{Company, LIST, Program, receipt, until};
 use http::Method;
 use http_body_util::{BodyExt as _, Full};
@@ -15,6 +18,9 @@ use server::client::Client;
 const ROUNDS: u64 = 50;
 /// People who are to be told: enough that the fiftieth kill still meets mail on its way.
 const PEOPLE: u64 = 4_000;
+
+/// A start is killed within so many milliseconds: about as long as one takes.
+const START_MS: u64 = 150;
 
 /// Numbers that follow from a seed, which is printed.
 struct Chance(u64);
@@ -35,29 +41,45 @@ impl Chance {
     }
 }
 
-fn directory() -> String {
+/// Kills the program, kills its next start too, and starts it again.
+async fn crash(company: &Company, program: Program, chance: &mut Chance) -> Program {
+    program.kill().await;
+    company.start_and_kill(Duration::from_millis(chance.up_to(START_MS))).await;
+    company.start().await
+}
+
+async fn audit_holds(admin: &Client) {
+    let audit = admin.get("/api/v1/audit/verify").await.expect("verified");
+    assert_eq!(audit["ok"], true, "{audit}");
+}
+
+fn address(number: u64) -> String {
+    format!("p{number}@members.example")
+}
+
+fn directory(people: u64) -> String {
     let mut csv = "person_id,email,phone,name,country,region,language,two_factor\n".to_owned();
-    for number in 0..PEOPLE {
-        csv.push_str(&format!("p{number},p{number}@members.example,,,DE,,en,true\n"));
+    for number in 0..people {
+        csv.push_str(&format!("p{number},{},,,DE,,en,true\n", address(number)));
     }
     csv
 }
 
-fn export() -> String {
+fn export(people: u64) -> String {
     let mut csv = "EMAIL,FIRST_NAME,LAST_NAME\n".to_owned();
-    for number in 0..PEOPLE {
-        csv.push_str(&format!("p{number}@members.example,Ann,Lee\n"));
+    for number in 0..people {
+        csv.push_str(&format!("{},Ann,Lee\n", address(number)));
     }
     csv
 }
 
 /// Declares, scopes, drafts and approves: from then on people are being told.
-async fn begin_to_tell(program: &Program) -> String {
+async fn begin_to_tell(program: &Program, people: u64) -> String {
     let admin = &program.admin;
     admin.post("/api/v1/people/index", &json!({})).await.expect("indexed");
     let terms = format!("as_of=2026-01-01T00:00:00Z&list={LIST}&complete=true");
     let path = format!("/api/v1/imports/sendgrid?{terms}");
-    admin.upload(&path, "text/csv", export().into()).await.expect("imported");
+    admin.upload(&path, "text/csv", export(people).into()).await.expect("imported");
     let new = json!({ "vendor": "sendgrid", "title": "the provider was breached" });
     let incident = admin.post("/api/v1/incidents", &new).await.expect("declared");
     let id = incident["id"].as_str().expect("an id").to_owned();
@@ -82,6 +104,16 @@ async fn totals(admin: &Client, notice: &str) -> Value {
     shown["totals"].clone()
 }
 
+/// Waits until everybody has been told, as far as they can be.
+async fn told(admin: &Client, notice: &str) -> Value {
+    let path = format!("/api/v1/notices/{notice}");
+    let shown = until("everybody to be told", || async {
+        let shown = admin.get(&path).await.ok()?;
+        (shown["state"] == "done").then_some(shown)
+    });
+    shown.await["totals"].clone()
+}
+
 fn adds_up(totals: &Value) -> bool {
     let count = |name: &str| totals[name].as_u64().expect("a count");
     let parts = ["delivered", "bounced", "failed", "suppressed", "pending", "unknown"];
@@ -91,45 +123,68 @@ fn adds_up(totals: &Value) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_lost_when_the_program_is_killed_while_people_are_told() {
     let mut chance = Chance::new("killed while people are told");
-    let company = Company::found().await;
-    company.write("people.csv", directory());
+    let receiving = Receiving { refuse_every: Some(40), defer_every: Some(60) };
+    let company = Company::found_with(receiving).await;
+    company.write("people.csv", directory(PEOPLE));
     let mut program = company.start().await;
     company.open_shop(&program).await;
-    let notice = begin_to_tell(&program).await;
+    let notice = begin_to_tell(&program, PEOPLE).await;
+    let refused = (0..PEOPLE).filter(|number| company.inbox.refuses(&address(*number))).count();
+    let reachable = PEOPLE - refused as u64;
     let mut under_way = 0;
     for _ in 0..ROUNDS {
-        let enough = (company.inbox.tally().mails + chance.up_to(30)).min(PEOPLE);
+        let enough = (company.inbox.tally().mails + chance.up_to(30)).min(reachable);
         until("some more mail", || async { (company.inbox.tally().mails >= enough).then_some(()) })
             .await;
-        program.kill().await;
-        program = company.start().await;
+        program = crash(&company, program, &mut chance).await;
         let totals = totals(&program.admin, &notice).await;
         assert!(adds_up(&totals), "{totals}");
         under_way += u64::from(totals["pending"] != 0);
+        audit_holds(&program.admin).await;
     }
-    let admin = program.admin.clone();
-    until("everybody to be told", || async {
-        let shown = admin.get(&format!("/api/v1/notices/{notice}")).await.ok()?;
-        (shown["state"] == "done").then_some(())
-    })
-    .await;
+    let totals = told(&program.admin, &notice).await;
 
     assert!(under_way >= ROUNDS / 2, "most kills met mail on its way: {under_way}");
-    let totals = totals(&admin, &notice).await;
     let count = |name: &str| totals[name].as_u64().expect("a count");
     assert!(adds_up(&totals), "{totals}");
     assert_eq!(count("audience"), PEOPLE);
-    assert_eq!(count("delivered") + count("unknown"), PEOPLE, "{totals}");
-    let tally = company.inbox.tally();
-    for number in 0..PEOPLE {
-        let got = company.inbox.got(&format!("p{number}@members.example"));
-        let got = got.unwrap_or_else(|| panic!("p{number} was not told"));
-        assert_eq!(got.message_ids.len(), 1, "a second copy has the first one's Message-ID");
+    assert_eq!((count("delivered"), count("bounced")), (reachable, refused as u64), "{totals}");
+    for address in (0..PEOPLE).map(address) {
+        let got = company.inbox.got(&address);
+        assert_eq!(got.is_none(), company.inbox.refuses(&address), "{address}: {got:?}");
+        let ids = got.map_or(1, |got| got.message_ids.len());
+        assert_eq!(ids, 1, "a second copy has the first one's Message-ID");
     }
-    assert_eq!(tally.recipients, PEOPLE);
+    let tally = company.inbox.tally();
+    eprintln!("{under_way} kills met mail on its way; {tally:?}, {totals}");
+    assert!(tally.deferred > 0, "some were put off: {tally:?}");
     assert!(tally.again <= count("possible_duplicates"), "{tally:?} against {totals}");
-    let audit = admin.get("/api/v1/audit/verify").await.expect("verified");
-    assert_eq!(audit["ok"], true, "{audit}");
+    assert!(program.stop().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_put_off_is_told_after_a_restart_before_their_next_try_was_due() {
+    let people = 20;
+    let receiving = Receiving { defer_every: Some(1), ..Receiving::default() };
+    let company = Company::found_with(receiving).await;
+    company.write("people.csv", directory(people));
+    let settings = std::fs::read_to_string(company.path("cordon.toml")).expect("settings");
+    let patient = settings.replace("retry_seconds = [1]", "retry_seconds = [5]");
+    assert_ne!(patient, settings);
+    company.write("cordon.toml", patient);
+    let program = company.start().await;
+    company.open_shop(&program).await;
+    let notice = begin_to_tell(&program, people).await;
+    until("everybody to be put off", || async {
+        (company.inbox.tally().deferred == people).then_some(())
+    })
+    .await;
+    program.kill().await;
+    let program = company.start().await;
+    let totals = told(&program.admin, &notice).await;
+    assert_eq!((&totals["delivered"], &totals["pending"]), (&json!(people), &json!(0)), "{totals}");
+    let tally = company.inbox.tally();
+    assert_eq!((tally.recipients, tally.mails), (people, people), "{tally:?}");
     assert!(program.stop().await.success());
 }
 
@@ -168,20 +223,16 @@ async fn everything_that_left_is_on_record_when_the_program_is_killed_under_load
             (accepted.load(Ordering::SeqCst) >= enough).then_some(())
         })
         .await;
-        program.kill().await;
+        program = crash(&company, program, &mut chance).await;
         for caller in callers {
             answered.extend(caller.await.expect("a caller ends"));
         }
-        program = company.start().await;
     }
 
-    let received: BTreeSet<String> = company
-        .sandbox
-        .received()
-        .into_iter()
-        .flat_map(|row| row.emails)
-        .map(|email| email.to_string())
-        .collect();
+    let arrived = company.sandbox.received().into_iter().flat_map(|row| row.emails);
+    let arrived: Vec<String> = arrived.map(|email| email.to_string()).collect();
+    let received: BTreeSet<String> = arrived.iter().cloned().collect();
+    assert_eq!(arrived.len(), received.len(), "each call has its own recipient; none came twice");
     let lost: Vec<_> = answered.difference(&received).collect();
     assert!(lost.is_empty(), "answered and never sent: {lost:?}");
     assert!(answered.len() as u64 > ROUNDS);
@@ -191,7 +242,25 @@ async fn everything_that_left_is_on_record_when_the_program_is_killed_under_load
         let holdings = held["holdings"].as_array().expect("a list");
         assert!(!holdings.is_empty(), "{email} left and is not on record");
     }
+    let unanswered = received.difference(&answered).count();
+    eprintln!("{} calls left, {unanswered} of them were answered to nobody", received.len());
+    audit_holds(&program.admin).await;
     assert!(program.stop().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_start_that_is_killed_leaves_nothing_that_the_next_one_stumbles_over() {
+    let mut chance = Chance::new("killed at the first start");
+    let company = Company::found().await;
+    for _ in 0..ROUNDS / 2 {
+        for _ in 0..2 {
+            company.start_and_kill(Duration::from_millis(chance.up_to(START_MS))).await;
+        }
+        let program = company.start().await;
+        audit_holds(&program.admin).await;
+        assert!(program.stop().await.success());
+        std::fs::remove_dir_all(company.data()).expect("the data goes");
+    }
 }
 
 /// Whether the call was answered with success; `false` when nobody answers any more.
