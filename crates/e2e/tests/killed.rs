@@ -104,14 +104,25 @@ async fn totals(admin: &Client, notice: &str) -> Value {
     shown["totals"].clone()
 }
 
-/// Waits until everybody has been told, as far as they can be.
+/// Waits until everybody has been told, as far as they can be; as long as it goes on, it may take
+/// as long as the machine takes.
 async fn told(admin: &Client, notice: &str) -> Value {
     let path = format!("/api/v1/notices/{notice}");
-    let shown = until("everybody to be told", || async {
-        let shown = admin.get(&path).await.ok()?;
-        (shown["state"] == "done").then_some(shown)
-    });
-    shown.await["totals"].clone()
+    let mut still = u64::MAX;
+    loop {
+        let step = format!("the notice's end, or fewer than {still} to be told");
+        let (done, totals) = until(&step, || async {
+            let shown = admin.get(&path).await.ok()?;
+            let done = shown["state"] == "done";
+            let fewer = shown["totals"]["pending"].as_u64().expect("a count") < still;
+            (done || fewer).then(|| (done, shown["totals"].clone()))
+        })
+        .await;
+        if done {
+            return totals;
+        }
+        still = totals["pending"].as_u64().expect("a count");
+    }
 }
 
 fn adds_up(totals: &Value) -> bool {
