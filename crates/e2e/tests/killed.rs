@@ -1,6 +1,6 @@
 //! The program is killed (`kill -9`) at random moments, again and again, also while it starts:
-//! nobody who is to be told is lost, nothing that left is unrecorded, second copies are counted, and
-//! the next start needs nobody's help.
+//! nobody who is to be told is lost, nothing that left is unrecorded, second copies are counted,
+//! and the next start needs nobody's help.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
