@@ -25,6 +25,7 @@ use self::credential::Credential;
 use self::dialect::{Dialect, MessageId};
 use self::keys::Role;
 use self::operation::Plan;
+use self::reading::ReadCall;
 use crate::call::{Call, Operation, Outbound, OwnedOutbound, Unreadable};
 use crate::connector::{
     Asking, Authorised, Connector, Host, Leaving, Minted, Presented, Refusal, RefusalBody,
@@ -142,7 +143,24 @@ impl Connector for Described {
     fn read(&self, request: &Outbound<'_>) -> Result<Call, Unreadable> {
         let found = self.find(request.method, request.path);
         let (index, values) = found.ok_or(Unreadable::UnknownOperation)?;
-        self.plans[index].read(&self.operations[index], request, values)
+        // Paths of calls within a call are beside its own.
+        let (beside, _) = request.path.rsplit_once('/').unwrap_or_default();
+        let read_call = |method: &str, path: &str, query: &[u8], body: &[u8]| {
+            let query = std::str::from_utf8(query).ok().filter(|query| !query.is_empty());
+            let path = format!("{beside}{path}");
+            let within = Outbound {
+                method,
+                path: &path,
+                query,
+                content_type: Some("application/json"),
+                header: &|_| None,
+                body,
+            };
+            let (index, values) = self.find(method, &path).ok_or(Unreadable::UnknownOperation)?;
+            let none: ReadCall<'_> = &|_, _, _, _| Err(Unreadable::UnknownOperation);
+            self.plans[index].read(&self.operations[index], &within, values, none)
+        };
+        self.plans[index].read(&self.operations[index], request, values, &read_call)
     }
 
     fn refusal(&self, refusal: &Refusal) -> RefusalBody {

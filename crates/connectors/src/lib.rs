@@ -36,7 +36,12 @@ pub use webhook::{Event, Webhook, WebhookRefused};
 static WRITTEN: [&dyn Connector; 2] = [&sendgrid::SendGrid, &twilio::Twilio];
 
 /// Files of the connectors that are data.
-const FILES: [&str; 1] = [include_str!("../vendors/postmark.toml")];
+const FILES: [&str; 4] = [
+    include_str!("../vendors/mailchimp.toml"),
+    include_str!("../vendors/mailgun.toml"),
+    include_str!("../vendors/mandrill.toml"),
+    include_str!("../vendors/postmark.toml"),
+];
 
 static OURS: LazyLock<Vec<&'static dyn Connector>> = LazyLock::new(|| {
     let described = FILES.iter().map(|text| -> &'static dyn Connector {

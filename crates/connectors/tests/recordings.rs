@@ -1,11 +1,15 @@
 //! Every connector finds in what the official SDKs sent exactly what those requests disclose.
 
+#[expect(dead_code, reason = "the other tests use the rest of it")]
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use connectors::{Outbound, Unreadable, connector};
-use model::{Email, Field, Identifier, ListName, Phone};
+use common::{Policy, disclosed};
+use connectors::{Call, Outbound, Unreadable, connector};
+use model::{Email, Field, FieldAction, Identifier, ListName, Phone};
 use serde_json::Value;
 
 /// What the connectors so far do not read, and therefore refuse.
@@ -62,17 +66,8 @@ fn a_connector_finds_exactly_what_a_request_discloses() {
     for (case, recording) in recordings() {
         let vendor = case.split('/').next().expect("a vendor");
         let Some(connector) = connector(vendor) else { continue };
-        let request = &recording["request"];
-        let text = |key: &str| request[key].as_str().unwrap_or_default();
-        let body = body(request);
-        let outbound = Outbound {
-            method: text("method"),
-            path: text("path"),
-            query: Some(text("query")).filter(|query| !query.is_empty()),
-            content_type: request["headers"]["content-type"].as_str(),
-            header: &|name| request["headers"][name].as_str(),
-            body: &body,
-        };
+        let request = Request::of(&recording);
+        let outbound = request.outbound(&request.body);
         let unread = UNREAD.contains(&case.as_str());
         match connector.read(&outbound) {
             Ok(call) if found(&call.parties) == truth(&recording) && !unread => {}
@@ -82,6 +77,80 @@ fn a_connector_finds_exactly_what_a_request_discloses() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn what_is_written_again_discloses_the_same_but_what_is_dropped() {
+    for (case, recording) in recordings() {
+        let vendor = case.split('/').next().expect("a vendor");
+        let Some(connector) = connector(vendor) else { continue };
+        let request = Request::of(&recording);
+        let Ok(call) = connector.read(&request.outbound(&request.body)) else { continue };
+        let whole = Policy::default().write(&call).expect(&case);
+        let again = connector.read(&request.outbound(&whole)).expect(&case);
+        assert_eq!(found(&again.parties), found(&call.parties), "{case}");
+        for field in disclosed(&call).iter() {
+            let dropping = Policy::with(field, FieldAction::Drop);
+            match dropping.write(&call) {
+                Ok(less) => {
+                    let again = connector.read(&request.outbound(&less)).expect(&case);
+                    let left = disclosed(&again);
+                    assert!(!left.contains(field), "{case}: {field} is still there");
+                }
+                Err(why) => assert_eq!(why, Unreadable::Needed(field), "{case}"),
+            }
+            let hidden = Policy::with(field, FieldAction::Pseudonymise);
+            if let Ok(less) = hidden.write(&call) {
+                let again = connector.read(&request.outbound(&less)).expect(&case);
+                let people = |call: &Call| found(&call.parties).into_keys().collect::<Vec<_>>();
+                let renamed = field == Field::Username;
+                assert!(renamed || people(&again) == people(&call), "{case}: {field}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_message_carries_its_reference() {
+    let mut stamped = BTreeSet::new();
+    for (case, recording) in recordings() {
+        let vendor = case.split('/').next().expect("a vendor");
+        let Some(connector) = connector(vendor) else { continue };
+        let request = Request::of(&recording);
+        let Ok(call) = connector.read(&request.outbound(&request.body)) else { continue };
+        let policy = Policy { reference: "c1.reference", ..Policy::default() };
+        let written = policy.write(&call).expect(&case);
+        if String::from_utf8_lossy(&written).contains("c1.reference") {
+            stamped.insert(format!("{vendor} {}", call.operation.name));
+            connector.read(&request.outbound(&written)).expect(&case);
+        }
+    }
+    insta::assert_debug_snapshot!(stamped);
+}
+
+/// A recorded request.
+struct Request<'a> {
+    recording: &'a Value,
+    body: Vec<u8>,
+}
+
+impl<'a> Request<'a> {
+    fn of(recording: &'a Value) -> Self {
+        Self { body: body(&recording["request"]), recording }
+    }
+
+    fn outbound(&'a self, body: &'a [u8]) -> Outbound<'a> {
+        let request = &self.recording["request"];
+        let text = |key: &str| request[key].as_str();
+        Outbound {
+            method: text("method").unwrap_or_default(),
+            path: text("path").unwrap_or_default(),
+            query: text("query").filter(|query| !query.is_empty()),
+            content_type: request["headers"]["content-type"].as_str(),
+            header: &|_| None,
+            body,
+        }
+    }
 }
 
 fn truth(recording: &Value) -> Truth {

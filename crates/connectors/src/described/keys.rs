@@ -34,6 +34,10 @@ pub(super) enum Role {
     Message,
     /// A whole message in base64.
     EncodedMessage,
+    /// What to look for; every address in it is somebody's.
+    Search,
+    /// Another call of this vendor's, as an object with `method`, `path`, `params` and `body`.
+    Call,
 }
 
 /// Whom the values below a place are about.
@@ -43,6 +47,8 @@ pub(super) enum Scope {
     Message,
     /// All identifiers are of one person, of whom it is said.
     Person,
+    /// A person of whom nothing is said but what stands here, whatever message it is in.
+    Apart,
 }
 
 /// One place of a body.
@@ -163,9 +169,9 @@ impl Role {
     /// Fields that such a value can carry.
     pub fn carries(self) -> FieldSet {
         match self {
-            Self::Silent | Self::Tag | Self::List | Self::Token => FieldSet::EMPTY,
+            Self::Silent | Self::Tag | Self::List | Self::Token | Self::Call => FieldSet::EMPTY,
             Self::Field(field) | Self::Names { field, .. } => FieldSet::EMPTY.with(field),
-            Self::Digest => FieldSet::EMPTY.with(Field::Email),
+            Self::Digest | Self::Search => FieldSet::EMPTY.with(Field::Email),
             Self::Mailboxes => FieldSet::EMPTY.with(Field::Email).with(Field::Name),
             Self::Message | Self::EncodedMessage => FieldSet::EMPTY
                 .with(Field::Email)
@@ -227,6 +233,7 @@ fn scope(word: &str) -> Option<Scope> {
     match word {
         "message" => Some(Scope::Message),
         "person" => Some(Scope::Person),
+        "apart" => Some(Scope::Apart),
         _ => None,
     }
 }
@@ -249,6 +256,8 @@ pub(super) fn role(word: &str) -> Result<Role, String> {
         (_, "digest") => Ok(Role::Digest),
         (_, "token") => Ok(Role::Token),
         (_, "mime") => Ok(Role::Message),
+        (_, "search") => Ok(Role::Search),
+        (_, "call") => Ok(Role::Call),
         (_, "mime-base64") => Ok(Role::EncodedMessage),
         _ => Field::parse(word).map(Role::Field).map_err(|_| {
             format!("`{word}` is no scope, no role and no field; `-` is for what says nothing")

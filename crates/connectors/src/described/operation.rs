@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 
 use super::document::{Document, Kind};
 use super::keys::{Node, Role, braced, role};
-use super::reading::Reader;
+use super::reading::{ReadCall, Reader};
 use super::writing::{Place, Written};
 use crate::call::{Call, Operation, Outbound, Unreadable};
 use crate::form;
@@ -102,12 +102,13 @@ impl Plan {
         operation: &'static Operation,
         request: &Outbound<'_>,
         path: Vec<(Role, String)>,
+        read_call: ReadCall<'_>,
     ) -> Result<Call, Unreadable> {
         if request.body.len() > operation.body_bytes {
             return Err(Unreadable::TooMany { what: "bytes", limit: operation.body_bytes });
         }
         let document = Document::read(request, &self.kinds)?;
-        let mut reader = Reader::new(&document, self.root);
+        let mut reader = Reader::new(&document, self.root, read_call);
         let mut beside = FieldSet::EMPTY;
         for (role, value) in path {
             beside = beside.union(role.carries());
@@ -136,6 +137,7 @@ impl Plan {
             beside,
             disclosed,
             recipients: found.recipients,
+            calls: found.calls,
         });
         let (parties, unknown, warnings) = (found.parties, found.unknown, found.warnings);
         Ok(Call { operation, parties, unknown, warnings, body })

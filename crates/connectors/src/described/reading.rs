@@ -10,7 +10,8 @@ use model::{Email, Field, FieldSet, Identifier, ListName, Phone, limits};
 use super::document::Document;
 use super::keys::{Node, Role, Scope};
 use super::mailbox;
-use crate::call::{Party, Unreadable, shown};
+use crate::call::{Call, Party, Unreadable, shown};
+use crate::form;
 use crate::json::{self, Json};
 use crate::personal::is_personal;
 
@@ -25,12 +26,21 @@ pub(super) struct Found {
     pub warnings: Vec<&'static str>,
     /// For each innermost message, in the order of the walk, whom it goes to.
     pub recipients: Vec<Vec<Identifier>>,
+    /// Calls within it, in the order of the walk.
+    pub calls: Vec<Call>,
 }
+
+/// Reads a call within a call: method, path, query and body.
+pub(super) type ReadCall<'a> =
+    &'a dyn Fn(&str, &str, &[u8], &[u8]) -> Result<Call, Unreadable>;
 
 /// The walk. A frame is opened for each scope and closed at its end.
 pub(super) struct Reader<'a> {
     document: &'a Document,
+    read_call: ReadCall<'a>,
     found: Found,
+    /// Parties that no message says anything of.
+    apart: Vec<Party>,
     frames: Vec<Frame>,
     at: String,
 }
@@ -47,9 +57,15 @@ struct Frame {
 
 impl<'a> Reader<'a> {
     /// Begins at the whole request.
-    pub fn new(document: &'a Document, root: &Node) -> Self {
-        let mut reader =
-            Self { document, found: Found::default(), frames: Vec::new(), at: String::new() };
+    pub fn new(document: &'a Document, root: &Node, read_call: ReadCall<'a>) -> Self {
+        let mut reader = Self {
+            document,
+            read_call,
+            found: Found::default(),
+            apart: Vec::new(),
+            frames: Vec::new(),
+            at: String::new(),
+        };
         reader.open(root.scope.unwrap_or(Scope::Message), root.innermost);
         reader
     }
@@ -68,6 +84,7 @@ impl<'a> Reader<'a> {
     /// Ends the walk.
     pub fn end(mut self) -> Result<Found, Unreadable> {
         self.close()?;
+        self.found.parties.append(&mut self.apart);
         Ok(self.found)
     }
 
@@ -151,6 +168,15 @@ impl<'a> Reader<'a> {
                 Ok(())
             }
             Role::Message | Role::EncodedMessage => self.message(role, json),
+            Role::Call => self.call(json),
+            Role::Search => {
+                let words = json.scalar().unwrap_or_default();
+                let words = words.split(|c: char| c.is_whitespace() || ":\"'()<>,=".contains(c));
+                let found = words.filter_map(|word| Email::parse(word).ok());
+                let field = FieldSet::EMPTY.with(Field::Email);
+                self.name(found.map(|email| (Identifier::Email(email), field)).collect());
+                Ok(())
+            }
             Role::Names { .. } | Role::Mailboxes | Role::List | Role::Digest => match json {
                 Json::List(items) => items.iter().enumerate().try_for_each(|(index, item)| {
                     self.within(&index.to_string(), |reader| reader.role(role, item))
@@ -224,6 +250,26 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Reads a call within this one, of whose people nothing else is said.
+    fn call(&mut self, json: &Json) -> Result<(), Unreadable> {
+        let text = |key: &str| json.get(key).and_then(Json::text).unwrap_or_default();
+        let mut pairs = Vec::new();
+        if let Some(Json::Object(params)) = json.get("params") {
+            pairs.extend(params.iter().map(|(key, value)| {
+                let plain = value.scalar().map_or_else(|| value.to_bytes(), |text| text.into());
+                (key.as_str(), String::from_utf8_lossy(&plain).into_owned())
+            }));
+        }
+        let query = form::write(pairs.iter().map(|(key, value)| (*key, value.as_str())));
+        let call = (self.read_call)(text("method"), text("path"), &query, text("body").as_bytes())?;
+        self.apart.extend(call.parties.iter().cloned());
+        call.warnings.iter().for_each(|warning| self.warn(warning));
+        self.found.unknown.extend(call.unknown.iter().cloned());
+        self.found.unknown.truncate(limits::UNKNOWN_KEYS);
+        self.found.calls.push(call);
+        Ok(())
+    }
+
     fn mailboxes(&mut self, boxes: Vec<mailbox::Mailbox>) {
         let named = boxes.into_iter().map(|one| {
             let fields = FieldSet::EMPTY.with(Field::Email);
@@ -237,7 +283,7 @@ impl<'a> Reader<'a> {
     /// Somebody is named in the present scope.
     fn name(&mut self, named: Vec<(Identifier, FieldSet)>) {
         let frame = self.frame();
-        if frame.scope == Scope::Person {
+        if frame.scope != Scope::Message {
             for (identifier, fields) in named {
                 frame.fields = frame.fields.union(fields);
                 if !frame.identifiers.contains(&identifier) {
@@ -273,17 +319,19 @@ impl<'a> Reader<'a> {
     fn close(&mut self) -> Result<(), Unreadable> {
         let frame = self.frames.pop().expect("each end has its beginning");
         match frame.scope {
-            Scope::Person if frame.identifiers.is_empty() => {
+            Scope::Person | Scope::Apart if frame.identifiers.is_empty() => {
                 // What is said of nobody that can be named is still said of somebody.
                 if !frame.fields.is_empty() || !frame.lists.is_empty() {
                     return Err(self.nobody());
                 }
             }
-            Scope::Person => self.found.parties.push(Party {
-                identifiers: frame.identifiers,
-                fields: frame.fields,
-                lists: frame.lists,
-            }),
+            Scope::Person | Scope::Apart => {
+                let Frame { scope, identifiers, fields, lists, .. } = frame;
+                let beside = scope == Scope::Apart;
+                let parties = if beside { &mut self.apart } else { &mut self.found.parties };
+                parties.push(Party { identifiers, fields, lists });
+                return Ok(());
+            }
             Scope::Message => {
                 for party in &mut self.found.parties[frame.first..] {
                     party.fields = party.fields.union(frame.fields);

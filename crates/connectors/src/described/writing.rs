@@ -6,7 +6,7 @@ use model::{Field, FieldAction, FieldSet, Identifier, limits};
 use super::document::Document;
 use super::keys::{Node, Role};
 use super::mailbox;
-use crate::call::{Body, Changes, Unreadable};
+use crate::call::{Body, Call, Changes, Unreadable};
 use crate::json::{self, Json};
 
 /// Where a reference goes in a message.
@@ -36,6 +36,8 @@ pub(super) struct Written {
     pub beside: FieldSet,
     pub disclosed: FieldSet,
     pub recipients: Vec<Vec<Identifier>>,
+    /// Calls within it, in the order of the walk.
+    pub calls: Vec<Call>,
 }
 
 impl Body for Written {
@@ -43,7 +45,7 @@ impl Body for Written {
         let needed: Vec<Field> = self.needs.union(self.beside).iter().collect();
         changes.need(self.disclosed, &needed)?;
         let mut json = self.document.json.clone();
-        let mut writer = Writer { written: self, changes, message: 0 };
+        let mut writer = Writer { written: self, changes, message: 0, call: 0 };
         writer.inner(self.root, &mut json)?;
         if self.root.innermost {
             writer.stamp(&mut json);
@@ -57,6 +59,8 @@ struct Writer<'a> {
     changes: &'a Changes<'a>,
     /// How many innermost messages were written.
     message: usize,
+    /// How many calls within it were written.
+    call: usize,
 }
 
 impl Writer<'_> {
@@ -110,7 +114,7 @@ impl Writer<'_> {
         }
     }
 
-    fn role(&self, role: Role, json: &mut Json) -> Result<bool, Unreadable> {
+    fn role(&mut self, role: Role, json: &mut Json) -> Result<bool, Unreadable> {
         if !json.says_something() {
             return Ok(true);
         }
@@ -124,7 +128,17 @@ impl Writer<'_> {
                 // Nothing can be sent to a replacement of an address.
                 _ => Err(Unreadable::Needed(field)),
             },
-            Role::Digest => self.unchanged(FieldSet::EMPTY.with(Field::Email)),
+            Role::Digest | Role::Search => self.unchanged(FieldSet::EMPTY.with(Field::Email)),
+            Role::Call => {
+                let written = self.written.calls.get(self.call).map(|call| &call.body);
+                self.call += 1;
+                let body = written.map_or_else(|| Ok(Vec::new()), |body| body.write(self.changes))?;
+                if json.has("body") {
+                    let text = String::from_utf8(body).expect("bodies within a body are text");
+                    json.set("body", Json::Text(text));
+                }
+                Ok(true)
+            }
             Role::Message | Role::EncodedMessage => {
                 self.unchanged(role.carries().intersection(self.written.disclosed))
             }
