@@ -158,7 +158,13 @@ pub enum VendorCommand {
         secret_file: PathBuf,
     },
     /// Cut the vendor off (`hold`, `stop`), or open it again (`open`)
-    Switch { vendor: VendorName, switch: Switch },
+    Switch {
+        vendor: VendorName,
+        switch: Switch,
+        /// Change the data folder itself, when the server does not answer; one that runs follows
+        #[arg(long, conflicts_with = "server")]
+        direct: bool,
+    },
 }
 
 #[derive(Args)]

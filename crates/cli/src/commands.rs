@@ -62,6 +62,12 @@ pub fn client(global: &Global) -> Result<Client> {
     }
 }
 
+/// The operator's token that the global options name.
+pub fn token(global: &Global) -> Result<Secret<String>> {
+    let first = global.data.join("keys/operator.token");
+    token_in(global.token_file.as_deref().unwrap_or(&first))
+}
+
 fn token_in(file: &Path) -> Result<Secret<String>> {
     Ok(Secret::new(requests::text_in(file)?))
 }

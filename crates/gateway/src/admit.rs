@@ -106,7 +106,7 @@ async fn admit_caller(
     let known = registry.workloads.get(&workload);
     let mode = known.and_then(|workload| workload.mode).unwrap_or(entry.vendor.mode);
     account.seen.mode = Some(mode);
-    registry.may_leave(&entry.vendor.name)?;
+    cx.registry.may_leave(&entry.vendor.name)?;
     check_ready(entry)?;
     let purpose = stated_purpose(&parts.headers)?;
     let Held { bytes, place } = match early {
@@ -149,7 +149,7 @@ fn admit_own(
         None => (request.path, None),
     };
     let operation = identify(account, entry.connector, request.method, &path);
-    registry.may_leave(&vendor)?;
+    cx.registry.may_leave(&vendor)?;
     check_ready(entry)?;
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(request.content_type));

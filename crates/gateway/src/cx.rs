@@ -4,13 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use ledger::Ledger;
 use model::{MacKey, VendorName, World, limits};
 use tokio::sync::Semaphore;
 
 use crate::egress::Egress;
-use crate::registry::Registry;
+use crate::live::Live;
 use crate::seen::Seen;
 
 /// The gateway's keys, each derived for its one use.
@@ -37,6 +36,8 @@ pub struct Patience {
     pub busy: Duration,
     /// How long a connection to a vendor is kept without use.
     pub idle: Duration,
+    /// How long the registry holds without a [`crate::Gateway::confirm`].
+    pub stale: Duration,
 }
 
 impl Default for Patience {
@@ -47,6 +48,7 @@ impl Default for Patience {
             reply: Duration::from_secs(limits::VENDOR_REPLY_SECONDS),
             busy: Duration::from_secs(limits::VENDOR_BUSY_SECONDS),
             idle: Duration::from_secs(limits::VENDOR_POOL_IDLE_SECONDS),
+            stale: Duration::from_secs(limits::SWITCH_STALE_SECONDS),
         }
     }
 }
@@ -57,7 +59,7 @@ pub(crate) struct Cx {
     pub world: World,
     pub egress: Egress,
     pub seen: Arc<dyn Seen>,
-    pub registry: Arc<ArcSwap<Registry>>,
+    pub registry: Arc<Live>,
     pub patience: Patience,
     /// Bytes of bodies that may be held.
     pub bodies: Arc<Semaphore>,
@@ -79,7 +81,7 @@ impl Cx {
             world,
             egress,
             seen,
-            registry: Arc::default(),
+            registry: Arc::new(Live::new(patience.stale)),
             patience,
             bodies: Arc::new(Semaphore::new(limits::GATEWAY_BODIES_BYTES)),
             lanes: Mutex::default(),

@@ -47,7 +47,7 @@ pub(crate) async fn dispatch(
         operation: request.operation,
     };
     let (registry, vendor) = (cx.registry.clone(), request.vendor.clone());
-    let gate: Gate = Box::new(move || registry.load().may_leave(&vendor));
+    let gate: Gate = Box::new(move || registry.may_leave(&vendor));
     let began = Instant::now();
     let answer = call.send(cx, entry, gate).await;
     account.seen.micros.vendor = micros(began.elapsed());

@@ -15,6 +15,7 @@ mod door;
 mod egress;
 mod framing;
 mod guard;
+mod live;
 mod own;
 mod read;
 mod record;
@@ -33,11 +34,13 @@ use std::sync::Arc;
 use ledger::{Ledger, RefusedCall};
 use model::{Coded as _, World};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 pub use admit::{OWN_WORKLOAD, PURPOSE};
 pub use cx::{GatewayKeys, Patience};
 pub use egress::{Egress, native_roots};
 pub use framing::Broken;
+pub use live::Freshness;
 pub use refused::Refused;
 pub use registry::{Registry, TokenEntry, VendorEntry, secret_of, token_key};
 pub use reply::{CALL, CODE, OUTCOME};
@@ -83,7 +86,19 @@ impl Gateway {
     /// Puts another registry in the place of the present one, at once and whole. When this returns,
     /// no call begins to leave for a vendor that the new one cuts off.
     pub fn replace(&self, registry: Registry) {
-        self.cx.registry.store(Arc::new(registry));
+        self.cx.registry.store(registry);
+    }
+
+    /// Says that the present registry was what is kept at the moment `asked`. Whoever gives the
+    /// gateway its registry says so again and again: without it the switches are not known to
+    /// stand where they stood, and after [`Patience::stale`] nothing leaves.
+    pub fn confirm(&self, asked: Instant) {
+        self.cx.registry.confirm(asked);
+    }
+
+    /// How long ago the registry was last confirmed.
+    pub fn freshness(&self) -> Freshness {
+        self.cx.registry.freshness()
     }
 
     /// The present registry.

@@ -39,7 +39,7 @@ pub(crate) async fn record(
     account.recorded = true;
 
     let recorded = Recorded { _place: place };
-    match cx.registry.load().may_leave(&request.vendor) {
+    match cx.registry.may_leave(&request.vendor) {
         Ok(()) => Ok(recorded),
         Err(refused) => match settle(cx, account, recorded, Answer::NotSent(refused)).await {
             Err(refused) => Err(refused),

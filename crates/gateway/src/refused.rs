@@ -50,6 +50,9 @@ pub enum Refused {
     /// The kill switch says `stop`.
     #[error("calls to this vendor are stopped")]
     Stopped,
+    /// Where the kill switch stands could not be confirmed for too long.
+    #[error("where this vendor's kill switch stands cannot be confirmed, so nothing leaves")]
+    SwitchUnknown,
     /// What it discloses cannot be read without doubt.
     #[error("{0}")]
     Unreadable(Unreadable),
@@ -134,7 +137,11 @@ impl Refused {
             | Self::ReplyTooLarge
             | Self::ReplyRedirects
             | Self::ReplyEncoding => 502,
-            Self::Busy | Self::LedgerDown | Self::VendorBusy | Self::CredentialMissing => 503,
+            Self::Busy
+            | Self::SwitchUnknown
+            | Self::LedgerDown
+            | Self::VendorBusy
+            | Self::CredentialMissing => 503,
             Self::VendorSlow => 504,
         }
     }
@@ -143,6 +150,7 @@ impl Refused {
     pub const fn retry_after_seconds(&self) -> Option<u64> {
         match self {
             Self::Held => Some(limits::HOLD_RETRY_SECONDS),
+            Self::SwitchUnknown => Some(limits::SWITCH_STALE_SECONDS),
             Self::Busy | Self::VendorBusy => Some(limits::VENDOR_BUSY_SECONDS),
             _ => None,
         }
@@ -166,6 +174,7 @@ impl Coded for Refused {
             Self::Busy => "gateway-busy",
             Self::Held => "vendor-held",
             Self::Stopped => "vendor-stopped",
+            Self::SwitchUnknown => "switch-unknown",
             Self::Unreadable(why) => why.code(),
             Self::VendorNotGranted => "vendor-not-granted",
             Self::PurposeNotGranted => "purpose-not-granted",
@@ -198,6 +207,7 @@ impl Coded for Refused {
             | Self::ReplyEncoding => Blame::Vendor,
             Self::Held
             | Self::Stopped
+            | Self::SwitchUnknown
             | Self::Busy
             | Self::LedgerDown
             | Self::VendorBusy

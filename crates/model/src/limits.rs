@@ -50,6 +50,14 @@ pub const SPOOL_VENDOR_ENTRIES: usize = 50_000;
 pub const SPOOL_VENDOR_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 /// One text in an entry: the largest body, and what is said of it.
 pub const SPOOL_ENTRY_BYTES: usize = REQUEST_BODY_BYTES + 1024 * 1024;
+/// The gateway's registry holds for so long after it was last confirmed, unless set otherwise:
+/// many times the watcher's interval, few enough that a cut elsewhere is not missed for long.
+pub const SWITCH_STALE_SECONDS: u64 = 5;
+/// How often the store is looked at for changes that another process made: a tenth of the second
+/// within which a cut must hold.
+pub const SWITCH_WATCH_MS: u64 = 100;
+/// How long a question about the switches waits for a change: less than they hold unconfirmed.
+pub const SWITCH_WAIT_SECONDS: u64 = 2;
 /// SendGrid's own bounds: personalizations per call, and recipients in one.
 pub const PERSONALIZATIONS: usize = 1_000;
 /// SendGrid's bound on contacts per upsert.

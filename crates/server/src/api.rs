@@ -6,6 +6,7 @@ pub mod canaries;
 pub mod error;
 pub mod extract;
 pub mod facts;
+pub mod gateway;
 pub mod holdings;
 pub mod imports;
 pub mod incidents;

@@ -9,7 +9,7 @@ use connectors::Connector;
 use gateway::{Gateway, Registry};
 use ledger::Ledger;
 use model::{Grant, Secret, Vendor, VendorName, Workload, WorkloadName, World};
-use store::Store;
+use store::{Store, Tx};
 
 use crate::client::Running;
 use crate::config::Config;
@@ -47,6 +47,8 @@ pub struct Parts {
     pub couriers: crate::notices::Couriers,
     /// Who asks the portal how often.
     pub portal_rate: crate::portal::Rate,
+    /// Where every vendor's kill switch stands, and the look-out for changes of it.
+    pub switches: crate::switches::Switches,
     /// Totals of the gateway since start.
     pub traffic: Arc<crate::traffic::Traffic>,
 }
@@ -112,28 +114,30 @@ impl App {
         Ok(Secret::new(text))
     }
 
-    /// Reads vendors, workloads and tokens anew and hands them to the gateway. When this returns,
-    /// no request that has not begun to leave goes by the old ones.
+    /// Hands the gateway vendors, workloads and tokens as they are kept now. When this returns, no
+    /// request that has not begun to leave goes by older ones.
     ///
     /// # Errors
     /// When the store cannot be read or a credential does not open.
     pub async fn refresh_gateway(&self) -> Result<()> {
-        let (vendors, workloads, tokens) = self
-            .store
-            .read(|tx| {
-                let vendors = tx.vendors()?.into_iter().map(|vendor| {
-                    let secrets = tx.vendor_secrets(&vendor.name)?;
-                    Ok((vendor, secrets))
-                });
-                let vendors = vendors.collect::<Result<Vec<_>>>()?;
-                Ok((vendors, tx.workloads()?, tx.live_tokens()?))
-            })
-            .await?;
+        self.switches.refresh(self).await
+    }
+
+    /// What the gateway goes by, as it is kept.
+    ///
+    /// # Errors
+    /// When the store cannot be read or a credential does not open.
+    pub fn registry(&self, tx: &Tx<'_>) -> Result<Registry> {
+        let vendors = tx.vendors()?.into_iter().map(|vendor| {
+            let secrets = tx.vendor_secrets(&vendor.name)?;
+            Ok((vendor, secrets))
+        });
+        let vendors = vendors.collect::<Result<Vec<_>>>()?;
         let mut registry = Registry { own_base_url: Some(self.hooks_url()), ..Registry::default() };
         let own = self.own_workload(vendors.iter().map(|(vendor, _)| vendor))?;
         registry.workloads = HashMap::from([(own.name.clone(), own)]);
-        registry.workloads.extend(workloads.into_iter().map(|one| (one.name.clone(), one)));
-        for token in tokens {
+        registry.workloads.extend(tx.workloads()?.into_iter().map(|one| (one.name.clone(), one)));
+        for token in tx.live_tokens()? {
             let entry = gateway::TokenEntry { workload: token.workload, vendor: token.vendor };
             registry.tokens.insert(token.hash, entry);
         }
@@ -150,8 +154,7 @@ impl App {
             };
             registry.vendors.insert(entry.vendor.name.clone(), entry);
         }
-        self.gateway.replace(registry);
-        Ok(())
+        Ok(registry)
     }
 
     /// Cordon itself as a workload: plants canaries with every field that a contact has.

@@ -142,11 +142,13 @@ pub enum RelayTls {
 }
 
 /// The only way out.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gateway {
     /// `host:port` of private hosts that calls may go to, such as a vendor inside the network.
     pub allowed_hosts: Vec<String>,
+    /// For how long calls leave when it cannot be confirmed where the kill switches stand.
+    pub staleness_seconds: u64,
 }
 
 /// What happens by itself.
@@ -195,6 +197,12 @@ impl Default for Config {
             gateway: Gateway::default(),
             policy: Policy::default(),
         }
+    }
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Self { allowed_hosts: Vec::new(), staleness_seconds: limits::SWITCH_STALE_SECONDS }
     }
 }
 
@@ -316,6 +324,9 @@ impl Config {
         }
         if self.relay.retry_seconds.is_empty() || self.relay.retry_seconds.iter().any(|&s| s < 1) {
             return Err("relay: retry_seconds has at least one wait of at least 1 second".into());
+        }
+        if !(1..=3_600).contains(&self.gateway.staleness_seconds) {
+            return Err("gateway: staleness_seconds is from 1 to 3600".into());
         }
         Ok(())
     }

@@ -40,7 +40,7 @@ fn check(verdict: Verdict, what: impl Into<String>, detail: impl Into<String>) -
 /// # Errors
 /// Faults of the store.
 pub async fn examine(app: &App) -> Result<Vec<Check>> {
-    let mut checks = vec![ledger(app), directory(app).await];
+    let mut checks = vec![ledger(app), switches(app), directory(app).await];
     checks.push(relay(app).await);
     checks.extend(audit(app).await);
     checks.extend(vendors(app).await?);
@@ -53,6 +53,19 @@ fn ledger(app: &App) -> Check {
     match status.down {
         true => check(Verdict::Wrong, "ledger", "it cannot record, so nothing leaves"),
         false => check(Verdict::Right, "ledger", format!("{} people known", status.people)),
+    }
+}
+
+fn switches(app: &App) -> Check {
+    let freshness = app.gateway.freshness();
+    let (age, limit) = (freshness.age.as_secs_f64(), freshness.limit.as_secs());
+    match freshness.holds() {
+        true => check(Verdict::Right, "kill switches", format!("confirmed within {limit} s")),
+        false => check(
+            Verdict::Wrong,
+            "kill switches",
+            format!("not confirmed for {age:.1} s, more than {limit} s: nothing leaves"),
+        ),
     }
 }
 

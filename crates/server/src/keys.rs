@@ -99,6 +99,14 @@ impl Keys {
     }
 }
 
+/// Under which operators' tokens are kept, of an installation that there is.
+///
+/// # Errors
+/// As [`Keys::open`], but nothing is made.
+pub fn operator_token_key(data: &Path, world: &World) -> Result<MacKey> {
+    Ok(root_key(&data.join("keys"), true, world)?.mac_key("operator-token"))
+}
+
 fn root_key(dir: &Path, has_data: bool, world: &World) -> Result<RootKey> {
     let file = dir.join("root.key");
     let (text, place) = match config::root_key_from_environment() {

@@ -11,6 +11,7 @@ pub mod door;
 
 mod app;
 mod audience;
+mod beside;
 mod canaries;
 mod console;
 mod contain;
@@ -26,6 +27,7 @@ mod portal;
 mod respond;
 mod rows;
 mod scoping;
+mod switches;
 mod tasks;
 mod traffic;
 mod vouched;
@@ -37,7 +39,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
-use gateway::{Egress, Gateway, GatewayKeys};
+use gateway::{Egress, Gateway, GatewayKeys, Patience};
 use ledger::{Ledger, LedgerKeys};
 use model::{OperatorName, World};
 use serde_json::{Value, json};
@@ -46,6 +48,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 pub use crate::api::error::coded;
+pub use crate::beside::switch_beside;
 
 use crate::api::auth::Role;
 use crate::app::{App, Parts};
@@ -53,6 +56,7 @@ use crate::canaries::CanaryInbox;
 use crate::client::{RUNNING_FILE, Running as Places};
 use crate::config::Config;
 use crate::keys::Keys;
+use crate::switches::Switches;
 use crate::tasks::Tasks;
 use crate::traffic::Traffic;
 
@@ -82,6 +86,7 @@ pub async fn start(config: Config) -> Result<Running> {
     let failed = doors.serve(&app)?;
     respond::resume(&app).await?;
     app.tasks.spawn(inquiries::work(app.clone()));
+    app.tasks.spawn(switches::keep_fresh(app.clone()));
     write_running(&app)?;
     tracing::info!(data = %app.config.data.display(), "cordon runs");
     Ok(Running { app, failed })
@@ -145,13 +150,18 @@ async fn open(config: Config, world: World, addresses: Places) -> Result<App> {
     };
     let egress = Egress::new(gateway::native_roots()?, config.gateway.allowed_hosts.clone())
         .context("opening the way out")?;
-    let gateway =
-        Gateway::new(ledger.clone(), gateway_keys, world.clone(), egress, traffic.clone());
+    let patience = Patience {
+        stale: Duration::from_secs(config.gateway.staleness_seconds),
+        ..Patience::default()
+    };
+    let (to, seen) = (ledger.clone(), traffic.clone());
+    let gateway = Gateway::with_patience(to, gateway_keys, world.clone(), egress, seen, patience);
     Ok(App::new(Parts {
         directory: directory::open(config.directory.path.as_deref()).into(),
         config,
         world,
         keys,
+        switches: Switches::of(&store)?,
         store,
         ledger,
         gateway,

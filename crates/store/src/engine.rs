@@ -55,6 +55,20 @@ impl Connection {
         Self(connection).prepared()
     }
 
+    /// As [`Connection::open_reader`], but does not wait long for a lock: it looks again anyway.
+    pub(crate) fn open_watcher(path: &Path) -> anyhow::Result<Self> {
+        let connection = Self::open_reader(path)?;
+        connection.0.busy_timeout(Duration::from_millis(limits::SWITCH_WATCH_MS))?;
+        Ok(connection)
+    }
+
+    /// A number that differs from the last answer when anybody else committed in between, through
+    /// whichever process.
+    pub(crate) fn data_version(&self) -> anyhow::Result<i64> {
+        let version = self.0.query_row("PRAGMA data_version", [], |row| row.get(0));
+        version.context("asking for changes of the store")
+    }
+
     fn prepared(self) -> anyhow::Result<Self> {
         self.0.busy_timeout(Duration::from_millis(limits::STORE_BUSY_MS))?;
         self.0.execute_batch(&format!(

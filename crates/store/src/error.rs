@@ -38,6 +38,17 @@ pub enum Refused {
         /// The newest one that this program knows.
         known: u64,
     },
+    /// An older program wrote it, and the one that brings it up to date is not this one.
+    #[error("the store has schema {found}, and schema {known} is needed")]
+    OlderSchema {
+        /// The schema of the file.
+        found: u64,
+        /// The one that is needed.
+        known: u64,
+    },
+    /// The file is another one than was opened, or gone.
+    #[error("the store's file was replaced or removed while it was open")]
+    Replaced,
     /// Another process has it open.
     #[error("another process has the store open")]
     Locked,
@@ -64,13 +75,17 @@ impl Coded for Refused {
             Self::NotFound { .. } => "not-found",
             Self::Stale { .. } => "stale",
             Self::NewerSchema { .. } => "newer-schema",
+            Self::OlderSchema { .. } => "older-schema",
+            Self::Replaced => "store-replaced",
             Self::Locked => "store-locked",
         }
     }
 
     fn blame(&self) -> Blame {
         match self {
-            Self::NewerSchema { .. } | Self::Locked => Blame::Ours,
+            Self::NewerSchema { .. } | Self::OlderSchema { .. } | Self::Replaced | Self::Locked => {
+                Blame::Ours
+            }
             Self::Exists { .. } | Self::NotFound { .. } | Self::Stale { .. } => Blame::Caller,
         }
     }
@@ -78,6 +93,8 @@ impl Coded for Refused {
     fn hint(&self) -> Option<String> {
         match self {
             Self::NewerSchema { .. } => Some("start the program that wrote it".to_owned()),
+            Self::OlderSchema { .. } => Some("start `cordon serve` once".to_owned()),
+            Self::Replaced => Some("stop `cordon serve` and start it again".to_owned()),
             Self::Locked => Some("stop the other `cordon serve` first".to_owned()),
             Self::Stale { .. } => Some("look at it again, then repeat the command".to_owned()),
             Self::Exists { .. } | Self::NotFound { .. } => None,

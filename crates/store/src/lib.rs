@@ -26,6 +26,7 @@ mod settings;
 #[cfg(test)]
 mod testing;
 mod vendors;
+mod watch;
 mod workloads;
 mod writer;
 
@@ -58,6 +59,7 @@ pub use notices::{Notice, NoticeKind, NoticeState};
 pub use operators::Operator;
 pub use scopes::{ScopeMember, ScopeSize};
 pub use vendors::VendorSecrets;
+pub use watch::Watch;
 pub use workloads::Token;
 
 use crate::engine::Connection;
@@ -78,7 +80,7 @@ struct Open {
     queue: Option<Queue>,
     writer: Option<JoinHandle<()>>,
     /// Released by the system when the process ends, however it ends.
-    _lock: File,
+    _lock: Option<File>,
 }
 
 /// How the store does.
@@ -102,6 +104,31 @@ impl Store {
         let lock = lock(path)?;
         let connection = Connection::open_writer(path).context("opening the store")?;
         migrations::migrate(&connection, world.now())?;
+        Self::start(path, world, connection, Some(lock))
+    }
+
+    /// Opens a store beside the process that has it, for a change that cannot wait for that one.
+    /// Takes no lock and leaves the schema alone; the engine orders both processes' changes, and
+    /// the other one's [`Watch`] notices ours.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`] when there is none, [`Refused::NewerSchema`] and
+    /// [`Refused::OlderSchema`]; faults of the disk.
+    pub fn open_beside(path: &Path, world: World) -> anyhow::Result<Self> {
+        if !path.exists() {
+            return Err(Refused::not_found("store", path.display()));
+        }
+        let connection = Connection::open_writer(path).context("opening the store")?;
+        migrations::check(&connection)?;
+        Self::start(path, world, connection, None)
+    }
+
+    fn start(
+        path: &Path,
+        world: World,
+        connection: Connection,
+        lock: Option<File>,
+    ) -> anyhow::Result<Self> {
         let readers = Readers::open(path).context("opening the store for reading")?;
         let counts = Arc::new(Counts::default());
         let (queue, waiting) = mpsc::channel(limits::STORE_QUEUE_CHANGES);
@@ -174,6 +201,14 @@ impl Store {
         question: impl FnOnce(&Tx<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         self.0.readers.ask(&self.0.world, question)
+    }
+
+    /// Looks for changes from now on, with a connection of its own.
+    ///
+    /// # Errors
+    /// Faults of the disk.
+    pub fn watch(&self) -> anyhow::Result<Watch> {
+        Watch::open(&self.0.path, self.0.world.clone()).context("watching the store")
     }
 
     /// Leaves nothing in any of its files of what was deleted or changed before; blocks.

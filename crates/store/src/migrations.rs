@@ -37,6 +37,15 @@ pub(crate) fn migrate(connection: &Connection, now: Timestamp) -> anyhow::Result
     APPEND_ONLY.iter().try_for_each(|table| connection.forbid_change(table))
 }
 
+/// Whether the schema is the one that this program knows.
+pub(crate) fn check(connection: &Connection) -> anyhow::Result<()> {
+    match connection.schema()? {
+        SCHEMA => Ok(()),
+        found if found > SCHEMA => Err(Refused::NewerSchema { found, known: SCHEMA }.into()),
+        found => Err(Refused::OlderSchema { found, known: SCHEMA }.into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use model::World;

@@ -80,6 +80,78 @@ async fn a_second_one_is_refused_while_the_first_is_open() {
 }
 
 #[tokio::test]
+async fn a_watch_sees_each_change_once_whoever_made_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(dir.path()).expect("opens");
+    let mut watch = store.watch().expect("watches");
+    let mut look = || watch.look(|tx| tx.setting::<u32>("number"));
+    assert_eq!(look().expect("looks"), Some(None), "the first look sees what there is");
+    assert_eq!(look().expect("looks"), None);
+    store.write(|tx| tx.set_setting("number", &1)).await.expect("kept");
+    assert_eq!(look().expect("looks"), Some(Some(1)));
+    assert_eq!(look().expect("looks"), None);
+
+    let path = dir.path().join("store.db");
+    let beside = Store::open_beside(&path, world().0).expect("no lock keeps it out");
+    beside.write(|tx| tx.set_setting("number", &2)).await.expect("kept");
+    assert_eq!(look().expect("looks"), Some(Some(2)));
+    drop(beside);
+    assert_eq!(look().expect("looks"), None);
+    store.write(|tx| tx.set_setting("number", &3)).await.expect("both go on");
+    assert_eq!(look().expect("looks"), Some(Some(3)));
+}
+
+#[tokio::test]
+async fn changes_of_two_processes_make_one_audit_log() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(dir.path()).expect("opens");
+    let path = dir.path().join("store.db");
+    let beside = Store::open_beside(&path, world().0).expect("opens");
+    for number in 0..20 {
+        for writer in [&store, &beside] {
+            writer
+                .write(move |tx| tx.audit("system", "counted", "x", &number))
+                .await
+                .expect("kept");
+        }
+    }
+    let verified = store.read(|tx| tx.verify_audit(1)).await.expect("can tell");
+    assert_eq!(verified.expect("whole").entries, 40);
+}
+
+#[tokio::test]
+async fn a_watch_says_so_when_it_cannot_tell() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = open(dir.path()).expect("opens");
+    let path = dir.path().join("store.db");
+    let mut watch = store.watch().expect("watches");
+    watch.look(|_| Ok(())).expect("looks");
+
+    let copy = dir.path().join("copy.db");
+    store.copy_to(&copy).expect("copies");
+    let aside = dir.path().join("aside.db");
+    std::fs::rename(&path, &aside).expect("moved");
+    let gone = watch.look(|_| Ok(())).expect_err("it is gone");
+    assert_eq!(gone.downcast_ref::<Refused>().expect("a refusal").code(), "store-replaced");
+    std::fs::rename(&copy, &path).expect("moved");
+    let other = watch.look(|_| Ok(())).expect_err("it is another one");
+    assert_eq!(other.downcast_ref::<Refused>().expect("a refusal").code(), "store-replaced");
+    std::fs::remove_file(&path).expect("removed");
+    std::fs::rename(&aside, &path).expect("moved back");
+    assert_eq!(watch.look(|_| Ok(())).expect("it is the one that was opened"), None);
+}
+
+#[tokio::test]
+async fn only_a_store_of_this_schema_is_opened_beside() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("store.db");
+    assert_eq!(code(Store::open_beside(&path, world().0)), "not-found");
+    assert!(!path.exists(), "none is made");
+    std::fs::write(&path, "").expect("an empty file");
+    assert_eq!(code(Store::open_beside(&path, world().0)), "older-schema");
+}
+
+#[tokio::test]
 async fn a_question_sees_one_state_and_changes_nothing() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(dir.path()).expect("opens");

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use server::client::ClientError;
 
 use super::requests;
-use crate::args::{AuditCommand, Command, Global, NoticeCommand};
+use crate::args::{AuditCommand, Command, Global, NoticeCommand, VendorCommand};
 use crate::show;
 
 /// A call of the API.
@@ -70,6 +70,12 @@ impl Call {
 pub async fn run(command: Command, global: &Global) -> Result<ExitCode> {
     if let Command::Audit(AuditCommand::Verify) = command {
         return verify(global).await;
+    }
+    if let Command::Vendor(VendorCommand::Switch { vendor, switch, direct: true }) = command {
+        let token = super::token(global)?;
+        let changed = server::switch_beside(&global.data, &token, vendor, switch).await?;
+        show::answer(&json!(changed), global.json);
+        return Ok(ExitCode::SUCCESS);
     }
     let html = matches!(&command, Command::Notice(NoticeCommand::Preview { html: true, .. }));
     let preview = matches!(&command, Command::Notice(NoticeCommand::Preview { .. }));

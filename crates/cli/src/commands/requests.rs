@@ -118,7 +118,7 @@ fn vendor(command: VendorCommand) -> Result<Call> {
             let body = json!({ "secret": text_in(&secret_file)? });
             Call::post(format!("{}/webhook", at(&vendor)), body).method(Method::PUT)
         }
-        VendorCommand::Switch { vendor, switch } => {
+        VendorCommand::Switch { vendor, switch, direct: _ } => {
             Call::post(format!("{}/switch", at(&vendor)), json!({ "switch": switch }))
         }
     })

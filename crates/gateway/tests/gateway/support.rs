@@ -386,6 +386,10 @@ impl House {
             pseudonym: root.mac_key("pseudonym"),
         };
         let seen = Arc::new(Recorder::default());
+        let patience = match patience.stale == Patience::default().stale {
+            true => Patience { stale: Duration::from_secs(3_600), ..patience },
+            false => patience,
+        };
         let gateway = Gateway::with_patience(
             ledger.clone(),
             keys.clone(),

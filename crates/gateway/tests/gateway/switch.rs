@@ -1,12 +1,15 @@
 //! The kill switch, at each point where it is read.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use gateway::Patience;
 use ledger::Settled;
 use model::Switch;
+use tokio::time::Instant;
 
 use crate::connectors_wrapped::{Phase, Wrapped};
-use crate::support::{FakeVendor, House, Setup};
+use crate::support::{FakeVendor, House, Setup, soon};
 
 #[tokio::test]
 async fn hold_tells_sdks_to_come_back_and_stop_tells_them_not_to() {
@@ -102,4 +105,40 @@ async fn a_cut_amid_traffic_agrees_with_what_the_vendor_got() {
     let counted = rows.iter().filter(|row| row.settled == Settled::Sent).count();
     assert_eq!(counted, sent);
     assert!(rows.iter().all(|row| matches!(row.settled, Settled::Sent | Settled::NotSent)));
+}
+
+#[tokio::test]
+async fn what_nobody_confirms_lets_nothing_leave_until_somebody_does() {
+    let vendor = FakeVendor::accepting().await;
+    let stale = Duration::from_millis(200);
+    let patience = Patience { stale, ..Patience::default() };
+    let house = House::start(vec![Setup::sendgrid(&vendor)], patience).await;
+    soon("a stale registry", async {
+        while house.gateway.freshness().holds() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let answer = house.send(house.mail()).await;
+    assert_eq!(answer.said(), (503, "not-sent", Some("switch-unknown")));
+    assert!(answer.header("retry-after").is_some());
+    assert!(vendor.got().is_empty() && house.disclosures().is_empty());
+
+    house.gateway.confirm(Instant::now() + Duration::from_secs(60));
+    assert_eq!(house.send(house.mail()).await.said(), (202, "sent", None));
+}
+
+#[tokio::test]
+async fn a_registry_that_goes_stale_as_the_first_byte_is_about_to_be_written_keeps_it_back() {
+    let vendor = FakeVendor::accepting().await;
+    let connector = Wrapped::new(Phase::Authorise);
+    let stale = Duration::from_millis(500);
+    let patience = Patience { stale, ..Patience::default() };
+    let setup = Setup { connector, ..Setup::sendgrid(&vendor) };
+    let house = House::start(vec![setup], patience).await;
+    let gateway = house.gateway.clone();
+    connector.set(move || while gateway.freshness().holds() {});
+    assert_eq!(house.send(house.mail()).await.said(), (503, "not-sent", Some("switch-unknown")));
+    assert!(vendor.got().is_empty(), "not a byte reaches the vendor");
+    assert_eq!(house.disclosures()[0].settled, Settled::NotSent);
 }

@@ -77,7 +77,8 @@ impl Role {
         }
     }
 
-    const fn may(self, permission: Permission) -> bool {
+    /// Whether this role may do it.
+    pub const fn may(self, permission: Permission) -> bool {
         use Permission::{Administer, Approve, Configure, Respond, View};
         match self {
             Self::Viewer => matches!(permission, View),

@@ -42,7 +42,8 @@ impl ApiError {
         self
     }
 
-    fn coded(error: &(impl Coded + ?Sized)) -> Self {
+    /// A refusal of one of our crates.
+    pub fn coded(error: &(impl Coded + ?Sized)) -> Self {
         let status = match (error.blame(), error.code()) {
             (Blame::Ours, _) => StatusCode::SERVICE_UNAVAILABLE,
             (Blame::Vendor, _) => StatusCode::BAD_GATEWAY,
@@ -107,7 +108,8 @@ fn as_coded<'e>(cause: &'e (dyn std::error::Error + 'static)) -> Option<&'e dyn 
         notify::scribe::Uncomposed,
         notify::Unwritten,
         crate::canaries::Unplanted,
-        super::vendors::Loosening,
+        crate::switches::Loosening,
+        crate::beside::NotAdmitted,
     )
 }
 

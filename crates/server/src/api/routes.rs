@@ -76,6 +76,8 @@ routes! {
     get  "/api/v1/workloads"                 workloads::list_workloads    View;
     post "/api/v1/workloads"                 workloads::add_workload      Configure "workload.added";
 
+    get  "/api/v1/gateway/switches"          gateway::list_switches       View;
+
     post "/api/v1/people/index"              people::index_people         Configure "people.indexed";
     post "/api/v1/people/erasures"           people::request_erasure      Respond "erasure.requested";
     get  "/api/v1/people/erasures"           people::list_erasures        View;

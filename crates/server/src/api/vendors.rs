@@ -15,6 +15,7 @@ use super::auth::Operator;
 use super::error::{Answer, ApiError};
 use super::extract::{Json, Path};
 use crate::app::{App, credential_label, webhook_label};
+use crate::switches;
 use crate::vouched::Vouched;
 
 /// A vendor to register.
@@ -244,37 +245,13 @@ pub async fn set_switch(
     let changed = app
         .store
         .write(move |tx| {
-            let mut vendor = tx.vendor(&name)?;
-            let held = tx.open_incident_of(&name)?;
-            if new.switch < vendor.switch && held.is_some() {
-                return Err(Loosening { vendor: name }.into());
-            }
-            let detail = json!({ "from": vendor.switch, "to": new.switch });
-            vendor.switch = new.switch;
-            tx.update_vendor(&vendor)?;
+            let (vendor, detail) = switches::set(tx, &name, new.switch)?;
             by.audit(tx, &name.to_string(), detail)?;
             Ok(vendor)
         })
         .await?;
     app.refresh_gateway().await?;
     Ok(Json(changed))
-}
-
-/// A cut that one operator alone would loosen.
-#[derive(Debug, thiserror::Error)]
-#[error("`{vendor}` has an open incident: its cut is lifted there, by two operators")]
-pub struct Loosening {
-    vendor: VendorName,
-}
-
-impl model::Coded for Loosening {
-    fn code(&self) -> &'static str {
-        "two-eyes-needed"
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some("`cordon incident lift INCIDENT`, then another operator approves".into())
-    }
 }
 
 pub async fn list_connectors(_: Operator) -> Json<Value> {
