@@ -1,13 +1,17 @@
 //! The command line as it is typed. Parsing only; what a command does is in `commands`.
 
+mod workload;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use model::{
     Action, Field, FieldAction, IncidentId, ListName, Mode, NoticeId, OperationName, OperatorName,
-    Purpose, Switch, Timestamp, VendorName, WorkloadName,
+    Switch, Timestamp, VendorName,
 };
+
+pub use workload::{TokenSeen, WorkloadCommand};
 
 /// Know what every vendor holds of your users. When one is breached: cut it off, know exactly who
 /// is exposed, tell them, and prove it.
@@ -202,28 +206,6 @@ fn field_action(text: &str) -> Result<(Field, FieldAction), String> {
     let (field, action) = text.split_once('=').ok_or("write it as FIELD=ACTION")?;
     let field = Field::parse(field).map_err(|why| why.to_string())?;
     Ok((field, FieldAction::parse(action).map_err(|why| why.to_string())?))
-}
-
-#[derive(Subcommand)]
-pub enum WorkloadCommand {
-    /// Register a workload; prints its tokens once
-    Add {
-        name: WorkloadName,
-        /// A vendor that it may use; may be given again
-        #[arg(long = "vendor", required = true)]
-        vendors: Vec<VendorName>,
-        /// A purpose; may be given again, the first one holds when a call names none
-        #[arg(long = "purpose", required = true)]
-        purposes: Vec<Purpose>,
-        /// Fields that it may give, parted by commas
-        #[arg(long, value_delimiter = ',', required = true)]
-        fields: Vec<Field>,
-        /// A mode of its own
-        #[arg(long)]
-        mode: Option<Mode>,
-    },
-    /// List workloads
-    List,
 }
 
 #[derive(Subcommand)]

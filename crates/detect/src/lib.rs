@@ -15,6 +15,11 @@ mod canary_hit;
 mod reported_phish;
 #[cfg(test)]
 mod sample;
+mod token;
+mod token_after_end;
+mod token_elsewhere;
+mod token_found;
+mod token_other_door;
 mod unknown_send;
 mod vendor_notice;
 
@@ -24,18 +29,39 @@ use model::{Fact, Finding, FindingGrade, FindingId, Timestamp, VendorName, Windo
 
 /// Every detector, in the order in which it is documented.
 pub static DETECTORS: &[Detector] = &[
-    Detector { name: "unknown-send", detect: unknown_send::detect },
-    Detector { name: "canary-hit", detect: canary_hit::detect },
-    Detector { name: "vendor-notice", detect: vendor_notice::detect },
-    Detector { name: "reported-phish", detect: reported_phish::detect },
+    vendors("unknown-send", unknown_send::detect),
+    vendors("canary-hit", canary_hit::detect),
+    vendors("vendor-notice", vendor_notice::detect),
+    vendors("reported-phish", reported_phish::detect),
+    ours("token-elsewhere", token_elsewhere::detect),
+    ours("token-other-door", token_other_door::detect),
+    ours("token-after-end", token_after_end::detect),
+    ours("token-found", token_found::detect),
 ];
+
+/// A detector of a vendor's breach.
+const fn vendors(name: &'static str, detect: Detect) -> Detector {
+    Detector { name, detect, declares: true }
+}
+
+/// A detector of a leak on our own side.
+const fn ours(name: &'static str, detect: Detect) -> Detector {
+    Detector { name, detect, declares: false }
+}
+
+/// The conclusion from one fact and those before it, if there is one.
+pub type Detect = fn(&Fact, &Earlier<'_>) -> Option<Finding>;
 
 /// What concludes findings from facts.
 pub struct Detector {
     /// Its name, which is its file's with `-` for `_`.
     pub name: &'static str,
-    /// The conclusion from one fact and those before it, if there is one.
-    pub detect: fn(&Fact, &Earlier<'_>) -> Option<Finding>,
+    /// What it concludes.
+    pub detect: Detect,
+    /// Whether what it finds is a sign of the vendor's breach, and may declare an incident of the
+    /// vendor's by itself. A workload's token in strange hands is a leak of ours: if it did,
+    /// whoever holds an old token could have a vendor cut off.
+    pub declares: bool,
 }
 
 /// What was observed before the fact at hand.
@@ -47,6 +73,11 @@ pub struct Earlier<'a> {
 /// What every detector concludes from a fact, in the order of [`DETECTORS`].
 pub fn detect(fact: &Fact, earlier: &Earlier<'_>) -> Vec<Finding> {
     DETECTORS.iter().filter_map(|detector| (detector.detect)(fact, earlier)).collect()
+}
+
+/// Whether a finding of this detector may declare an incident by itself.
+pub fn declares(finding: &Finding) -> bool {
+    DETECTORS.iter().any(|detector| detector.name == finding.detector && detector.declares)
 }
 
 /// What a detector says of one fact; [`Conclusion::of`] makes the finding.
@@ -104,13 +135,15 @@ mod tests {
             .expect("the sources are there")
             .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
             .filter_map(|name| name.strip_suffix(".rs").map(|stem| stem.replace('_', "-")))
-            .filter(|stem| stem != "lib" && stem != "sample")
+            .filter(|stem| !["lib", "sample", "token"].contains(&stem.as_str()))
             .collect();
         assert_eq!(files, listed, "one file per detector");
 
         let page = root.join("../../docs/detectors.md");
         let page = std::fs::read_to_string(page).expect("the page of detectors is there");
-        assert_eq!(names_in(&page, "## "), listed, "one section per detector");
+        let mut sections = names_in(&page, "## ");
+        sections.retain(|section| !section.contains(' '));
+        assert_eq!(sections, listed, "one section per detector");
     }
 
     #[test]

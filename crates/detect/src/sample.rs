@@ -5,19 +5,19 @@
 //! <time> canary <number> <list> <planted> <superseded> <sender> <domain>
 //! <time> notice <access from> <access to> <fields> <denied>
 //! <time> mail [claims-ours] <reference> [signed] [via-vendor] [only-there]
+//! <time> token <how> familiar|unfamiliar live|dead [<where found>]
 //! ```
 //! `-` is «none». The vendor is `sendgrid`; of a reported mail only with `via-vendor`.
 
 use model::fact::SenderKind;
 use model::id::Id as _;
 use model::{
-    CallId, CanaryId, Confidence, Fact, FactBody, FactId, FieldSet, Finding, IdentifierHash,
-    ListName, ReferenceCheck, Timestamp, VendorName, Window,
+    CallId, CanaryId, Confidence, Fact, FactBody, FactId, FieldSet, Finding, FoundAt,
+    IdentifierHash, ListName, Network, ReferenceCheck, Sighting, Timestamp, TokenId, VendorName,
+    Window, WorkloadName,
 };
 
-use crate::Earlier;
-
-type Detect = fn(&Fact, &Earlier<'_>) -> Option<Finding>;
+use crate::{Detect, Earlier};
 
 /// The finding from the last line, those before it being earlier; empty when there is none.
 pub(crate) fn findings(detect: Detect, lines: &str) -> String {
@@ -100,6 +100,16 @@ fn numbered(number: usize, line: &str) -> Fact {
             link_domains: Vec::new(),
             recipient: has("only-there").then_some(IdentifierHash([7; 16])),
             sha256: String::new(),
+        },
+        "token" => FactBody::TokenSeen {
+            token: TokenId::of(&[7; 32]),
+            workload: WorkloadName::parse("shop").expect("a workload"),
+            how: Sighting::parse(words[2]).expect("a sighting"),
+            network: Some(Network::parse("203.0.113.0/24").expect("a network")),
+            familiar: words[3] == "familiar",
+            live: words[4] == "live",
+            door: Some(VendorName::parse("twilio").expect("a vendor")),
+            found_at: words.get(5).map(|place| FoundAt::parse(place).expect("a place")),
         },
         other => panic!("no such fact: {other}"),
     };

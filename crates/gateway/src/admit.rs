@@ -1,12 +1,13 @@
 //! Authenticate and identify: who is calling which vendor, within which limits. Reads the body.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use connectors::{Asking, Connector, Operation, OwnedOutbound};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, header};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use model::{Field, Grant, Mode, OperationName, Purpose, VendorName, WorkloadName, limits};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -17,6 +18,7 @@ use crate::guard::BROKEN;
 use crate::refused::Refused;
 use crate::registry::{Registry, VendorEntry, secret_of, token_key};
 use crate::seen::Account;
+use crate::token::{self, TokenEntry};
 
 /// The name of Cordon's own workload, which plants canaries.
 pub const OWN_WORKLOAD: &str = "cordon";
@@ -26,9 +28,19 @@ pub const PURPOSE: &str = "x-cordon-purpose";
 /// A request as it comes in.
 pub(crate) enum Arrival {
     /// Through the door.
-    Door(Request<Incoming>),
+    Door { request: Request<Incoming>, from: IpAddr },
     /// From Cordon itself.
     Own { vendor: VendorName, purpose: Purpose, request: OwnedOutbound },
+}
+
+impl Arrival {
+    /// Whether there is a body to read.
+    pub fn has_body(&self) -> bool {
+        match self {
+            Self::Door { request, .. } => !request.body().is_end_stream(),
+            Self::Own { .. } => false,
+        }
+    }
 }
 
 /// A request of a known caller, its body whole and unpacked.
@@ -71,7 +83,7 @@ pub(crate) async fn admit(
     arrival: Arrival,
 ) -> Result<Admitted, Refused> {
     match arrival {
-        Arrival::Door(request) => admit_caller(cx, account, request).await,
+        Arrival::Door { request, from } => admit_caller(cx, account, request, from).await,
         Arrival::Own { vendor, purpose, request } => {
             admit_own(cx, account, vendor, purpose, request)
         }
@@ -82,6 +94,7 @@ async fn admit_caller(
     cx: &Cx,
     account: &mut Account,
     request: Request<Incoming>,
+    from: IpAddr,
 ) -> Result<Admitted, Refused> {
     let (parts, mut body) = request.into_parts();
     let registry = cx.registry.load_full();
@@ -101,8 +114,16 @@ async fn admit_caller(
         early = Some(whole(cx, account, &parts.headers, &mut body, cap).await?);
     }
     let seen_body = early.as_ref().map_or(&[][..], |held| &held.bytes);
-    let workload = authenticate(cx, &registry, entry, &parts, path, seen_body)?;
+    let (key, token) = match authenticate(cx, &registry, entry, &parts, path, seen_body) {
+        Ok(found) => found,
+        Err(refused) => {
+            token::recognise(cx, account, &registry, &parts, from);
+            return Err(refused);
+        }
+    };
+    let workload = token.workload.clone();
     account.seen.workload = Some(workload.clone());
+    token::check(account, key, token, from)?;
     let known = registry.workloads.get(&workload);
     let mode = known.and_then(|workload| workload.mode).unwrap_or(entry.vendor.mode);
     account.seen.mode = Some(mode);
@@ -204,14 +225,14 @@ async fn whole(
     if packed { unpack(cx, &held.bytes, cap).await } else { Ok(held) }
 }
 
-fn authenticate(
+fn authenticate<'a>(
     cx: &Cx,
-    registry: &Registry,
+    registry: &'a Registry,
     entry: &VendorEntry,
     parts: &Parts,
     path: &str,
     body: &[u8],
-) -> Result<WorkloadName, Refused> {
+) -> Result<([u8; 32], &'a TokenEntry), Refused> {
     if parts.headers.get_all(header::AUTHORIZATION).iter().count() > 1 {
         return Err(Refused::TokenUnknown);
     }
@@ -226,7 +247,7 @@ fn authenticate(
     let presented = entry.connector.presented(&asking).map_err(|_| Refused::TokenMissing)?;
     let key = token_key(&cx.keys.token, &entry.vendor.name, &presented.token);
     match registry.tokens.get(&key) {
-        Some(token) if token.vendor == entry.vendor.name => Ok(token.workload.clone()),
+        Some(token) if token.vendor == entry.vendor.name => Ok((key, token)),
         _ => Err(Refused::TokenUnknown),
     }
 }

@@ -2,14 +2,14 @@
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
-use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -45,9 +45,9 @@ pub(crate) async fn serve(
         tokio::select! {
             () = &mut stop => break,
             accepted = accept(&listener, &places) => match accepted {
-                Ok((stream, place)) => {
+                Ok((stream, from, place)) => {
                     let attending =
-                        attend(gateway.clone(), stream, stopped.clone(), under_way.clone());
+                        attend(gateway.clone(), stream, from, stopped.clone(), under_way.clone());
                     tokio::spawn(async move {
                         attending.await;
                         drop(place);
@@ -74,23 +74,25 @@ pub(crate) async fn serve(
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
+) -> std::io::Result<(TcpStream, IpAddr, OwnedSemaphorePermit)> {
     let place = places.clone().acquire_owned().await.map_err(std::io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
+    let (stream, from) = listener.accept().await?;
     stream.set_nodelay(true)?;
-    Ok((stream, place))
+    Ok((stream, from.ip(), place))
 }
 
 /// Serves one connection, request after request.
 async fn attend(
     gateway: Gateway,
     stream: TcpStream,
+    from: IpAddr,
     mut stopped: watch::Receiver<bool>,
     under_way: UnderWay,
 ) {
     let guard = Guard::new(stream, gateway.cx.patience.read);
     let service = service_fn(|request| {
-        let answering = answer(gateway.clone(), request, under_way.clone());
+        let arrival = Arrival::Door { request, from };
+        let answering = answer(gateway.clone(), arrival, under_way.clone());
         Box::pin(async move { Ok::<_, Infallible>(answering.await) })
     });
     let mut connection = http1::Builder::new()
@@ -139,17 +141,13 @@ async fn linger(mut stream: TcpStream) {
 
 /// Answers one request on a task of its own: a caller that goes away does not stop a call from
 /// being settled.
-async fn answer(
-    gateway: Gateway,
-    request: Request<Incoming>,
-    under_way: UnderWay,
-) -> Response<Full<Bytes>> {
+async fn answer(gateway: Gateway, arrival: Arrival, under_way: UnderWay) -> Response<Full<Bytes>> {
     /// Callers stop using a connection so much earlier than we close it.
     const MARGIN: Duration = Duration::from_secs(5);
     let kept = gateway.cx.patience.read.saturating_sub(MARGIN);
-    let has_body = !request.body().is_end_stream();
+    let has_body = arrival.has_body();
     let task = tokio::spawn(async move {
-        let (account, result) = gateway.run(Arrival::Door(request)).await;
+        let (account, result) = gateway.run(arrival).await;
         let unread = has_body && !account.body_read;
         let seen = &account.seen;
         let mut response = respond(result, account.connector, seen.call, seen.outcome);

@@ -20,6 +20,15 @@ pub enum Refused {
     /// Nobody has this token, or it is for another vendor.
     #[error("the token is not one that Cordon issued for this vendor")]
     TokenUnknown,
+    /// The token's time is over.
+    #[error("the token has expired, or the grace after its rotation is over")]
+    TokenExpired,
+    /// The token was revoked.
+    #[error("the token was revoked")]
+    TokenRevoked,
+    /// The token may not come from this network.
+    #[error("the token may not be used from this network")]
+    TokenOutside,
     /// `X-Cordon-Purpose` is not a purpose's name.
     #[error("`X-Cordon-Purpose` is not a purpose's name")]
     PurposeMalformed,
@@ -117,8 +126,11 @@ impl Refused {
             Self::PurposeMalformed | Self::BodyCut | Self::EncodingBroken | Self::Unreadable(_) => {
                 400
             }
-            Self::TokenMissing | Self::TokenUnknown => 401,
+            Self::TokenMissing | Self::TokenUnknown | Self::TokenExpired | Self::TokenRevoked => {
+                401
+            }
             Self::Stopped
+            | Self::TokenOutside
             | Self::VendorNotGranted
             | Self::PurposeNotGranted
             | Self::FieldNotGranted(_)
@@ -164,6 +176,9 @@ impl Coded for Refused {
             Self::VendorUnknown => "vendor-unknown",
             Self::TokenMissing => "token-missing",
             Self::TokenUnknown => "token-unknown",
+            Self::TokenExpired => "token-expired",
+            Self::TokenRevoked => "token-revoked",
+            Self::TokenOutside => "token-outside",
             Self::PurposeMalformed => "purpose-malformed",
             Self::BodyTooLarge(_) => "body-too-large",
             Self::BodySlow => "too-slow",

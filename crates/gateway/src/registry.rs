@@ -9,6 +9,7 @@ use connectors::Connector;
 use model::{MacKey, Secret, Switch, Vendor, VendorName, Workload, WorkloadName};
 
 use crate::refused::Refused;
+use crate::token::TokenEntry;
 
 /// All that the gateway knows of who may give what to whom.
 #[derive(Debug, Default)]
@@ -17,8 +18,10 @@ pub struct Registry {
     pub vendors: HashMap<VendorName, VendorEntry>,
     /// Workloads by name.
     pub workloads: HashMap<WorkloadName, Workload>,
-    /// Tokens by [`token_key`].
+    /// Tokens by [`token_key`], those that open nothing any more among them.
     pub tokens: HashMap<[u8; 32], TokenEntry>,
+    /// By which marks tokens are recognised: mark and [`token_key`].
+    pub marks: HashMap<[u8; 32], [u8; 32]>,
     /// The public base of Cordon's webhooks, for those who print it; calls carry the vendor's own
     /// [`VendorEntry::callback_url`].
     pub own_base_url: Option<String>,
@@ -43,15 +46,6 @@ impl fmt::Debug for VendorEntry {
             .field("connector", &self.connector.name())
             .finish_non_exhaustive()
     }
-}
-
-/// Whose token it is, and with which vendor it works.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenEntry {
-    /// The workload that it stands for.
-    pub workload: WorkloadName,
-    /// The one vendor that it is for.
-    pub vendor: VendorName,
 }
 
 /// Under which key a token is found: a keyed hash, so that the table is of no use to a thief.

@@ -1,15 +1,26 @@
 //! What is told of each request after it ended: counts and codes, no personal data.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use connectors::Connector;
 use model::{CallId, FieldSet, Mode, OperationName, Timestamp, VendorName, WorkloadName, World};
 use tokio::time::Instant;
 
+use crate::token::SeenToken;
+
 /// Who is told of each request, once, after it ended.
 pub trait Seen: Send + Sync {
     /// A request ended. Called on the request's own task: hand it on, do not wait here.
     fn call(&self, seen: &SeenCall);
+}
+
+/// Two who are told, the first one first.
+impl<A: Seen, B: Seen> Seen for (Arc<A>, Arc<B>) {
+    fn call(&self, seen: &SeenCall) {
+        self.0.call(seen);
+        self.1.call(seen);
+    }
 }
 
 /// Whether anything left.
@@ -56,6 +67,8 @@ pub struct SeenCall {
     pub vendor: Option<VendorName>,
     /// Who made it.
     pub workload: Option<WorkloadName>,
+    /// The token that it showed, if that is one of ours.
+    pub token: Option<SeenToken>,
     /// What kind of call it was.
     pub operation: Option<OperationName>,
     /// How many people it concerns; 0 also when nobody could be read out of it.
@@ -95,6 +108,7 @@ impl Account {
             at: world.now(),
             vendor: None,
             workload: None,
+            token: None,
             operation: None,
             people: 0,
             fields: FieldSet::EMPTY,

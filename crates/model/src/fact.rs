@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::field::FieldSet;
 use crate::id::{CallId, CanaryId, FactId};
 use crate::identifier::IdentifierHash;
-use crate::name::{ListName, OperatorName, VendorName};
+use crate::name::{ListName, OperatorName, VendorName, WorkloadName};
 use crate::time::Timestamp;
+use crate::token::{FoundAt, Network, Sighting, TokenId};
 use crate::vendor::words;
 
 words!(/** How far a fact can be relied on by itself. */ Confidence {
@@ -144,6 +145,26 @@ pub enum FactBody {
         /// SHA-256 of the whole mail, in hexadecimal.
         sha256: String,
     },
+    /// A workload's token was seen where it should not be. The fact's vendor is the one that the
+    /// token is for.
+    TokenSeen {
+        /// Which token.
+        token: TokenId,
+        /// Whose.
+        workload: WorkloadName,
+        /// How it was seen.
+        how: Sighting,
+        /// From which network, when it was shown to the gateway.
+        network: Option<Network>,
+        /// Whether it had come from there before.
+        familiar: bool,
+        /// Whether it opened something at that time.
+        live: bool,
+        /// The vendor at whose door it was shown, when that is another one.
+        door: Option<VendorName>,
+        /// Where it was found, when somebody found it.
+        found_at: Option<FoundAt>,
+    },
 }
 
 impl FactBody {
@@ -154,6 +175,7 @@ impl FactBody {
             Self::CanaryMail { .. } => "canary-mail",
             Self::VendorNotice { .. } => "vendor-notice",
             Self::ReportedMail { .. } => "reported-mail",
+            Self::TokenSeen { .. } => "token-seen",
         }
     }
 }

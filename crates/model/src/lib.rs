@@ -17,6 +17,7 @@ pub mod name;
 pub mod person;
 pub mod secret;
 pub mod time;
+pub mod token;
 pub mod vendor;
 pub mod world;
 
@@ -38,5 +39,6 @@ pub use name::{
 pub use person::{Contact, PersonKey, Residence};
 pub use secret::Secret;
 pub use time::{Interval, Timestamp};
+pub use token::{FoundAt, Network, Sighting, TokenId};
 pub use vendor::{Action, Contract, FieldAction, Grant, Mode, Switch, Vendor, Workload};
 pub use world::World;

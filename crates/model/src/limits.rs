@@ -38,6 +38,27 @@ pub const GATEWAY_BODIES_BYTES: usize = 512 * 1024 * 1024;
 /// After the last reply a caller's remaining bytes are read and thrown away for so long, so that
 /// the reply is not lost to a reset connection.
 pub const GATEWAY_LINGER_SECONDS: u64 = 2;
+/// Shorter pieces of a token are not looked for where it may have turned up: they occur by chance.
+pub const TOKEN_PIECE_BYTES: usize = 16;
+/// Pieces of one request that are looked at; a stranger must not make us hash for long.
+pub const TOKEN_PIECES: usize = 256;
+/// No vendor's token or key is longer; JWTs of some come near.
+pub const TOKEN_BYTES: usize = 4_096;
+/// A token with so many uses has a history: before that, a network that is new says nothing.
+pub const TOKEN_HISTORY_USES: u64 = 100;
+/// The same in time: a week has its nights, its batch jobs and its week-end.
+pub const TOKEN_HISTORY_SECONDS: i64 = 7 * 24 * 60 * 60;
+/// A token that has come from more networks than this comes from anywhere: one more says nothing.
+/// No further ones are kept.
+pub const TOKEN_HISTORY_NETWORKS: usize = 16;
+/// How often uses of tokens are written; a crash loses the counts of this time.
+pub const TOKEN_USES_SECONDS: u64 = 60;
+/// Networks from which one token is told of within an hour; the rest tells nothing new.
+pub const TOKEN_SIGHTINGS_PER_HOUR: usize = 64;
+/// A token that another replaces goes on for at most a month: longer is no rotation.
+pub const TOKEN_GRACE_SECONDS: u32 = 30 * 24 * 60 * 60;
+/// Sightings of tokens that wait to be recorded; further ones are dropped and counted in the log.
+pub const TOKEN_SIGHTINGS: usize = 1_024;
 /// What `Retry-After` tells callers of a vendor on hold.
 pub const HOLD_RETRY_SECONDS: u64 = 30;
 /// Entries that wait in the gateway's spool, all vendors together; each is a file.

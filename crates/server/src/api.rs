@@ -16,5 +16,6 @@ pub mod people;
 pub mod routes;
 pub mod scopes;
 pub mod status;
+pub mod tokens;
 pub mod vendors;
 pub mod workloads;

@@ -49,6 +49,8 @@ pub struct Parts {
     pub portal_rate: crate::portal::Rate,
     /// Where every vendor's kill switch stands, and the look-out for changes of it.
     pub switches: crate::switches::Switches,
+    /// Uses of workloads' tokens.
+    pub token_book: Arc<crate::tokens::TokenBook>,
     /// Totals of the gateway since start.
     pub traffic: Arc<crate::traffic::Traffic>,
 }
@@ -137,8 +139,15 @@ impl App {
         let own = self.own_workload(vendors.iter().map(|(vendor, _)| vendor))?;
         registry.workloads = HashMap::from([(own.name.clone(), own)]);
         registry.workloads.extend(tx.workloads()?.into_iter().map(|one| (one.name.clone(), one)));
-        for token in tx.live_tokens()? {
-            let entry = gateway::TokenEntry { workload: token.workload, vendor: token.vendor };
+        registry.marks = tx.token_marks()?.into_iter().collect();
+        for token in tx.tokens()? {
+            let entry = gateway::TokenEntry {
+                workload: token.workload,
+                vendor: token.vendor,
+                expires_at: token.expires_at,
+                revoked: token.revoked_at.is_some(),
+                networks: token.networks,
+            };
             registry.tokens.insert(token.hash, entry);
         }
         for (vendor, secrets) in vendors {

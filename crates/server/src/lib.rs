@@ -29,6 +29,7 @@ mod rows;
 mod scoping;
 mod switches;
 mod tasks;
+mod tokens;
 mod traffic;
 mod vouched;
 
@@ -58,6 +59,7 @@ use crate::config::Config;
 use crate::keys::Keys;
 use crate::switches::Switches;
 use crate::tasks::Tasks;
+use crate::tokens::TokenBook;
 use crate::traffic::Traffic;
 
 /// The store's file in the data folder.
@@ -87,6 +89,7 @@ pub async fn start(config: Config) -> Result<Running> {
     respond::resume(&app).await?;
     app.tasks.spawn(inquiries::work(app.clone()));
     app.tasks.spawn(switches::keep_fresh(app.clone()));
+    app.tasks.spawn(tokens::work(app.clone()));
     write_running(&app)?;
     tracing::info!(data = %app.config.data.display(), "cordon runs");
     Ok(Running { app, failed })
@@ -143,6 +146,8 @@ async fn open(config: Config, world: World, addresses: Places) -> Result<App> {
             .context("opening the ledger")?;
     tracing::info!(?recovered, "the ledger is open");
     let traffic = Arc::new(Traffic::default());
+    let token_book = Arc::new(TokenBook::open(&store)?);
+    let seen = Arc::new((traffic.clone(), token_book.clone()));
     let gateway_keys = GatewayKeys {
         token: keys.workload_token.clone(),
         reference: keys.reference.clone(),
@@ -154,7 +159,7 @@ async fn open(config: Config, world: World, addresses: Places) -> Result<App> {
         stale: Duration::from_secs(config.gateway.staleness_seconds),
         ..Patience::default()
     };
-    let (to, seen) = (ledger.clone(), traffic.clone());
+    let to = ledger.clone();
     let gateway = Gateway::with_patience(to, gateway_keys, world.clone(), egress, seen, patience);
     Ok(App::new(Parts {
         directory: directory::open(config.directory.path.as_deref()).into(),
@@ -170,6 +175,7 @@ async fn open(config: Config, world: World, addresses: Places) -> Result<App> {
         scoping: tokio::sync::Mutex::default(),
         couriers: notices::Couriers::default(),
         portal_rate: portal::Rate::default(),
+        token_book,
         traffic,
     }))
 }

@@ -126,7 +126,7 @@ impl Policy<'_> {
                 respond::apply(tx, open.id, vec![add], &Actor::system(), now)?;
             return Ok(Some(Grown { incident, effects, new: false }));
         }
-        if !self.declare_at.reaches(finding.grade) {
+        if !detect::declares(finding) || !self.declare_at.reaches(finding.grade) {
             return Ok(None);
         }
         let vendor = tx.vendor(vendor)?;

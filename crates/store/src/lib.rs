@@ -9,6 +9,7 @@ mod audit;
 mod bulletins;
 mod canaries;
 mod columns;
+mod credentials;
 mod deliveries;
 mod engine;
 mod error;
@@ -25,6 +26,7 @@ mod scopes;
 mod settings;
 #[cfg(test)]
 mod testing;
+mod tokens;
 mod vendors;
 mod watch;
 mod workloads;
@@ -58,9 +60,9 @@ pub use inquiries::{Inquiry, InquiryCounts};
 pub use notices::{Notice, NoticeKind, NoticeState};
 pub use operators::Operator;
 pub use scopes::{ScopeMember, ScopeSize};
+pub use tokens::{NewToken, Token, TokenUses};
 pub use vendors::VendorSecrets;
 pub use watch::Watch;
-pub use workloads::Token;
 
 use crate::engine::Connection;
 use crate::readers::Readers;

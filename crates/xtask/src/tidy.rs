@@ -180,7 +180,7 @@ fn connectors_detectors_and_scenarios_have_their_section() {
         let recorded = recordings.join(name.file_name().expect("a name"));
         assert!(recorded.is_dir(), "{} has no recordings", name.display());
     }
-    equal_names("crates/detect/src", "rs", &["lib", "sample"], "docs/detectors.md");
+    equal_names("crates/detect/src", "rs", &["lib", "sample", "token"], "docs/detectors.md");
     equal_names("scenarios", "toml", &[], "docs/drills.md");
 }
 

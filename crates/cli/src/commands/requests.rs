@@ -1,17 +1,19 @@
 //! Which call of the API a command is.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use http::Method;
-use model::{IncidentId, NoticeId, Timestamp};
+use model::{IncidentId, NoticeId, Timestamp, WorkloadName, limits};
 use serde_json::{Map, Value, json};
 
 use super::Usage;
 use super::call::Call;
 use crate::args::{
     AuditCommand, CanaryCommand, Command, FactCommand, Import, IncidentCommand, NoticeCommand,
-    OperatorCommand, PeopleCommand, Question, VendorCommand, VendorTerms, Who, WorkloadCommand,
+    OperatorCommand, PeopleCommand, Question, TokenSeen, VendorCommand, VendorTerms, Who,
+    WorkloadCommand,
 };
 
 /// The call of a command that is one.
@@ -19,7 +21,7 @@ pub fn of(command: Command) -> Result<Call> {
     Ok(match command {
         Command::Status => Call::get("/api/v1/status"),
         Command::Vendor(command) => vendor(command)?,
-        Command::Workload(command) => workload(command),
+        Command::Workload(command) => workload(command)?,
         Command::Operator(OperatorCommand::List) => Call::get("/api/v1/operators"),
         Command::Operator(OperatorCommand::Add { name, roles }) => {
             Call::post("/api/v1/operators", json!({ "name": name, "roles": roles }))
@@ -47,6 +49,17 @@ pub fn of(command: Command) -> Result<Call> {
             bail!("this command is no call of the API")
         }
     })
+}
+
+/// A text on standard input, as much of it as the API takes.
+fn text_on_stdin() -> Result<String> {
+    let named = Path::new("standard input");
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .take(limits::API_BODY_BYTES as u64)
+        .read_to_end(&mut bytes)
+        .map_err(|source| Usage::Unreadable { file: named.into(), source })?;
+    Ok(String::from_utf8(bytes).map_err(|_| Usage::NoText(named.into()))?)
 }
 
 /// A text in a file that the command line names.
@@ -124,17 +137,47 @@ fn vendor(command: VendorCommand) -> Result<Call> {
     })
 }
 
-fn workload(command: WorkloadCommand) -> Call {
-    match command {
-        WorkloadCommand::List => Call::get("/api/v1/workloads"),
-        WorkloadCommand::Add { name, vendors, purposes, fields, mode } => {
+fn workload(command: WorkloadCommand) -> Result<Call> {
+    use WorkloadCommand as C;
+    let tokens = |name: &WorkloadName| format!("/api/v1/workloads/{name}/tokens");
+    Ok(match command {
+        C::List => Call::get("/api/v1/workloads"),
+        C::Tokens { name } => Call::get(tokens(&name)),
+        C::RotateToken { name, vendor, grace, terms } => {
+            let networks = if terms.networks.is_empty() { None } else { Some(terms.networks) };
+            let body = json!({
+                "vendor": vendor, "grace_seconds": grace, "expires_seconds": terms.expires,
+                "networks": networks,
+            });
+            Call::post(tokens(&name), body)
+        }
+        C::RevokeToken { name, token } => {
+            Call::get(format!("{}/{token}", tokens(&name))).method(Method::DELETE)
+        }
+        C::TokenSeen(seen) => Call::post("/api/v1/tokens/seen", token_seen(seen)?),
+        C::Add { name, vendors, purposes, fields, mode, terms } => {
             let grants: Vec<Value> = vendors
                 .iter()
                 .map(|vendor| json!({ "vendor": vendor, "purposes": purposes, "fields": fields }))
                 .collect();
-            Call::post("/api/v1/workloads", json!({ "name": name, "grants": grants, "mode": mode }))
+            let tokens = json!({ "expires_seconds": terms.expires, "networks": terms.networks });
+            let body = json!({ "name": name, "grants": grants, "mode": mode, "tokens": tokens });
+            Call::post("/api/v1/workloads", body)
         }
-    }
+    })
+}
+
+fn token_seen(seen: TokenSeen) -> Result<Value> {
+    let text = match &seen.find.file {
+        Some(file) => Some(text_in(file)?),
+        None if seen.find.stdin => Some(text_on_stdin()?),
+        None => None,
+    };
+    Ok(given(vec![
+        ("found_at", json!(seen.found_at)),
+        ("text", json!(text)),
+        ("sha256", json!(seen.find.hash)),
+    ]))
 }
 
 fn one_person(who: Who) -> Value {

@@ -10,5 +10,6 @@ mod record;
 mod stop;
 mod support;
 mod switch;
+mod token;
 mod vendor;
 mod words;

@@ -305,7 +305,7 @@ impl Setup {
         }
     }
 
-    fn name(&self) -> VendorName {
+    pub fn name(&self) -> VendorName {
         VendorName::parse(self.connector.name()).expect("a name")
     }
 
@@ -411,7 +411,8 @@ impl House {
         house
     }
 
-    fn registry(&self) -> Registry {
+    /// What the gateway goes by unless a test puts another in its place.
+    pub fn registry(&self) -> Registry {
         let name = WorkloadName::parse("shop").expect("a name");
         let grants = self.setups.iter().filter(|setup| setup.granted).map(Setup::grant);
         let workload = Workload {
@@ -430,7 +431,7 @@ impl House {
                 credential: setup.credential.map(|text| Secret::new(text.to_owned())),
                 callback_url: Some(format!("https://hooks.example/{}", setup.connector.name())),
             };
-            let token = TokenEntry { workload: name.clone(), vendor: setup.name() };
+            let token = TokenEntry::new(name.clone(), setup.name());
             let key = token_key(&self.keys.token, &setup.name(), &setup.token());
             registry.tokens.insert(key, token);
             registry.vendors.insert(setup.name(), entry);
@@ -456,6 +457,11 @@ impl House {
         let registry = self.registry();
         self.setups[0].switch = before;
         registry
+    }
+
+    /// The token of each vendor.
+    pub fn tokens(&self) -> Vec<Secret<String>> {
+        self.setups.iter().map(Setup::token).collect()
     }
 
     /// The first vendor's token.

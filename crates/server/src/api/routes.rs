@@ -75,6 +75,10 @@ routes! {
     post "/api/v1/vendors/{vendor}/switch"   vendors::set_switch          Respond "vendor.switched";
     get  "/api/v1/workloads"                 workloads::list_workloads    View;
     post "/api/v1/workloads"                 workloads::add_workload      Configure "workload.added";
+    get  "/api/v1/workloads/{workload}/tokens" tokens::list_tokens        View;
+    post "/api/v1/workloads/{workload}/tokens" tokens::rotate_token       Configure "workload.token-rotated";
+    delete "/api/v1/workloads/{workload}/tokens/{token}" tokens::revoke_token Configure "workload.token-revoked";
+    post "/api/v1/tokens/seen"               tokens::report_token         Respond "token.reported";
 
     get  "/api/v1/gateway/switches"          gateway::list_switches       View;
 

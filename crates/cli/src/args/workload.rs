@@ -1,0 +1,112 @@
+//! `cordon workload …` as it is typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use model::{Field, FoundAt, Mode, Network, Purpose, TokenId, VendorName, WorkloadName};
+
+#[derive(Subcommand)]
+pub enum WorkloadCommand {
+    /// Register a workload; prints its tokens once
+    Add {
+        name: WorkloadName,
+        /// A vendor that it may use; may be given again
+        #[arg(long = "vendor", required = true)]
+        vendors: Vec<VendorName>,
+        /// A purpose; may be given again, the first one holds when a call names none
+        #[arg(long = "purpose", required = true)]
+        purposes: Vec<Purpose>,
+        /// Fields that it may give, parted by commas
+        #[arg(long, value_delimiter = ',', required = true)]
+        fields: Vec<Field>,
+        /// A mode of its own
+        #[arg(long)]
+        mode: Option<Mode>,
+        #[command(flatten)]
+        terms: TokenTerms,
+    },
+    /// List workloads
+    List,
+    /// Show a workload's tokens: until when, from where, how often and when last used
+    Tokens { name: WorkloadName },
+    /// Make a new token for a vendor, printed once; the old ones end after a grace
+    RotateToken {
+        name: WorkloadName,
+        #[arg(long)]
+        vendor: VendorName,
+        /// How long the old tokens go on: `24h`, `30m`, `7d`, `0s`
+        #[arg(long, value_parser = seconds, default_value = "24h", value_name = "TIME")]
+        grace: u32,
+        #[command(flatten)]
+        terms: TokenTerms,
+    },
+    /// Let a token open nothing from now on
+    RevokeToken { name: WorkloadName, token: TokenId },
+    /// Hand in a token, or a text that may hold one, that was found outside Cordon
+    TokenSeen(TokenSeen),
+}
+
+/// How long a token lives, and from where it may come.
+#[derive(Args)]
+pub struct TokenTerms {
+    /// After this time it opens nothing: `90d`; without it, it is good until rotated or revoked
+    #[arg(long, value_parser = seconds, value_name = "TIME")]
+    pub expires: Option<u32>,
+    /// A network that it may come from: `10.0.0.0/8`; may be given again, without it from anywhere
+    #[arg(long = "from", value_name = "NETWORK")]
+    pub networks: Vec<Network>,
+}
+
+#[derive(Args)]
+pub struct TokenSeen {
+    /// Where it was found: `vendor`, `public` (anybody can read it), `ours` (our own logs, tickets)
+    #[arg(long = "at", value_name = "PLACE")]
+    pub found_at: FoundAt,
+    #[command(flatten)]
+    pub find: Find,
+}
+
+/// What was found, in one of three ways.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub struct Find {
+    /// Read the token or the text from standard input
+    #[arg(long)]
+    pub stdin: bool,
+    /// Read it from a file
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The SHA-256 of the token instead of the token, 64 hexadecimal digits
+    #[arg(long, value_name = "SHA256")]
+    pub hash: Option<String>,
+}
+
+/// A time such as `30m`, in seconds.
+fn seconds(text: &str) -> Result<u32, String> {
+    const HELP: &str = "write it as a number and `s`, `m`, `h` or `d`, such as `24h`";
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or(HELP)?;
+    let unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        _ => return Err(HELP.into()),
+    };
+    let number: u32 = number.parse().map_err(|_| HELP)?;
+    number.checked_mul(unit).ok_or_else(|| "that is over a hundred years".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::seconds;
+
+    #[test]
+    fn a_time_is_a_number_with_its_unit() {
+        assert_eq!(seconds("0s"), Ok(0));
+        assert_eq!(seconds("30m"), Ok(1_800));
+        assert_eq!(seconds("7d"), Ok(604_800));
+        for bad in ["", "h", "24", "-1h", "1w", "99999999d", "1é"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
+}
