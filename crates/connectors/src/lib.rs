@@ -36,11 +36,17 @@ pub use webhook::{Event, Webhook, WebhookRefused};
 static WRITTEN: [&dyn Connector; 2] = [&sendgrid::SendGrid, &twilio::Twilio];
 
 /// Files of the connectors that are data.
-const FILES: [&str; 4] = [
+const FILES: [&str; 10] = [
+    include_str!("../vendors/braze.toml"),
+    include_str!("../vendors/customerio.toml"),
+    include_str!("../vendors/klaviyo.toml"),
     include_str!("../vendors/mailchimp.toml"),
     include_str!("../vendors/mailgun.toml"),
     include_str!("../vendors/mandrill.toml"),
     include_str!("../vendors/postmark.toml"),
+    include_str!("../vendors/resend.toml"),
+    include_str!("../vendors/segment.toml"),
+    include_str!("../vendors/zendesk.toml"),
 ];
 
 static OURS: LazyLock<Vec<&'static dyn Connector>> = LazyLock::new(|| {

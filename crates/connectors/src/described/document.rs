@@ -40,7 +40,7 @@ impl Document {
         }
         let (media, parameters) = media_type(request.content_type.unwrap_or_default());
         let kind = match media.as_str() {
-            "application/json" => Kind::Json,
+            "application/json" | "application/vnd.api+json" => Kind::Json,
             "application/x-www-form-urlencoded" => Kind::Form,
             "multipart/form-data" => Kind::Multipart,
             _ => Kind::Empty,

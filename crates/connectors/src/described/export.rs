@@ -38,11 +38,14 @@ fn contact(roles: &[Role], line: u64, row: &StringRecord) -> Result<ExportRow, E
         }
         found.fields = found.fields.union(role.carries());
         match role {
-            Role::Names { field, strict } => match identifier(*field, cell) {
+            Role::Names { field, strict, .. } => match identifier(*field, cell) {
                 Some(identifier) => found.identifiers.push(identifier),
                 None if *strict => return Err(wrong("an address or number in it is none")),
                 None => {}
             },
+            Role::Id { space, .. } => {
+                found.identifiers.push(Identifier::UserId(format!("{space}:{cell}").into()));
+            }
             Role::List => {
                 let list = ListName::parse(cell).map_err(|_| wrong("a list in it is none"))?;
                 found.lists.push(list);

@@ -21,7 +21,18 @@ pub(super) enum Role {
         field: Field,
         /// Whether a value that names nobody is refused.
         strict: bool,
+        /// Whose ids these are, where they are not the company's own; empty if they are.
+        space: &'static str,
     },
+    /// The vendor's own id of somebody, which says nothing else.
+    Id {
+        /// Whose ids these are.
+        space: &'static str,
+        /// How each one begins.
+        begins: &'static str,
+    },
+    /// The first of these that fits.
+    Either(&'static [Role]),
     /// Addresses with display names, as in a mail's header (RFC 5322 §3.4).
     Mailboxes,
     /// The name or id of one of the vendor's lists.
@@ -64,6 +75,8 @@ pub(super) struct Node {
     keys: Vec<(String, Node)>,
     prefixes: Vec<(String, Node)>,
     named: Option<(Role, Box<Node>)>,
+    /// What stands here instead when a key has this value.
+    cases: Vec<(String, String, Node)>,
     any: Option<Box<Node>>,
 }
 
@@ -118,10 +131,19 @@ impl Node {
         self.any.as_deref().map(|node| (node, None))
     }
 
+    /// What stands here for an object with these values.
+    pub fn case<T: AsRef<str>>(&self, value: impl Fn(&str) -> Option<T>) -> &Self {
+        let fits = |(key, expected, _): &&(String, String, Self)| {
+            value(key).is_some_and(|value| value.as_ref() == expected)
+        };
+        self.cases.iter().find(fits).map_or(self, |(.., node)| node)
+    }
+
     /// Whether an object may stand here.
     pub fn has_keys(&self) -> bool {
         let named = self.named.is_some() || self.any.is_some();
-        named || !self.keys.is_empty() || !self.prefixes.is_empty()
+        let keyed = !self.keys.is_empty() || !self.prefixes.is_empty();
+        named || keyed || !self.cases.is_empty()
     }
 
     fn enter(&mut self, step: Step) -> Result<&mut Self, String> {
@@ -142,6 +164,14 @@ impl Node {
                 &mut self.prefixes[at].1
             }
             Step::Any => self.any.get_or_insert_default(),
+            Step::Case(key, value) => {
+                let fits = |(k, v, _): &(String, String, Self)| *k == key && *v == value;
+                let at = self.cases.iter().position(fits).unwrap_or_else(|| {
+                    self.cases.push((key, value, Self::default()));
+                    self.cases.len() - 1
+                });
+                &mut self.cases[at].2
+            }
             Step::Items => self.items.get_or_insert_default(),
             Step::Inside => self.inside.get_or_insert_default(),
             Step::Named(role) => {
@@ -157,6 +187,7 @@ impl Node {
     fn each_child(&mut self, see: &mut dyn FnMut(&mut Self)) {
         let keyed = self.keys.iter_mut().chain(&mut self.prefixes).map(|(_, node)| node);
         keyed.for_each(&mut *see);
+        self.cases.iter_mut().for_each(|(.., node)| see(node));
         let named = self.named.as_mut().map(|(_, node)| node);
         for node in [&mut self.any, &mut self.items, &mut self.inside] {
             node.as_deref_mut().into_iter().for_each(&mut *see);
@@ -170,6 +201,10 @@ impl Role {
     pub fn carries(self) -> FieldSet {
         match self {
             Self::Silent | Self::Tag | Self::List | Self::Token | Self::Call => FieldSet::EMPTY,
+            Self::Id { .. } => FieldSet::EMPTY,
+            Self::Either(roles) => {
+                roles.iter().fold(FieldSet::EMPTY, |all, role| all.union(role.carries()))
+            }
             Self::Field(field) | Self::Names { field, .. } => FieldSet::EMPTY.with(field),
             Self::Digest | Self::Search => FieldSet::EMPTY.with(Field::Email),
             Self::Mailboxes => FieldSet::EMPTY.with(Field::Email).with(Field::Name),
@@ -186,6 +221,7 @@ enum Step {
     Key(String),
     Prefix(String),
     Named(Role),
+    Case(String, String),
     Any,
     Items,
     Inside,
@@ -197,7 +233,7 @@ fn steps(path: &str) -> Result<Vec<Step>, String> {
         return Ok(steps);
     }
     for part in path.split('.') {
-        let name = part.trim_end_matches(['[', ']', '~']);
+        let name = &part[..part.find(['[', '~', '(']).unwrap_or(part.len())];
         match name {
             "" => {}
             "*" => steps.push(Step::Any),
@@ -209,10 +245,16 @@ fn steps(path: &str) -> Result<Vec<Step>, String> {
         }
         let mut rest = &part[name.len()..];
         while !rest.is_empty() {
+            let wrong = || format!("`{path}`: a step ends with `[]`, `~` or `(key=value)`");
             let (step, after) = match (rest.strip_prefix("[]"), rest.strip_prefix('~')) {
                 (Some(after), _) => (Step::Items, after),
                 (_, Some(after)) => (Step::Inside, after),
-                _ => return Err(format!("`{path}`: brackets are written `[]`")),
+                _ => {
+                    let case = rest.strip_prefix('(').and_then(|rest| rest.split_once(')'));
+                    let (case, after) = case.ok_or_else(wrong)?;
+                    let (key, value) = case.split_once('=').ok_or_else(wrong)?;
+                    (Step::Case(key.to_owned(), value.to_owned()), after)
+                }
             };
             steps.push(step);
             rest = after;
@@ -225,7 +267,7 @@ fn steps(path: &str) -> Result<Vec<Step>, String> {
 }
 
 /// What stands between braces.
-pub(super) fn braced(text: &str) -> Option<&str> {
+fn braced(text: &str) -> Option<&str> {
     text.strip_prefix('{')?.strip_suffix('}')
 }
 
@@ -238,13 +280,27 @@ fn scope(word: &str) -> Option<Scope> {
     }
 }
 
-/// The role of this name. A `?` after `email` or `phone` says that it may be another text as well.
+/// The role of this name. A `?` after `email` or `phone` says that it may be another text as well;
+/// `=` before a field, that it names nobody.
 pub(super) fn role(word: &str) -> Result<Role, String> {
+    if word.contains('|') {
+        let roles = word.split('|').map(role).collect::<Result<Vec<_>, _>>()?;
+        return Ok(Role::Either(roles.leak()));
+    }
+    if let Some(field) = word.strip_prefix('=').and_then(|name| Field::parse(name).ok()) {
+        return Ok(Role::Field(field));
+    }
     let (name, strict) = word.strip_suffix('?').map_or((word, true), |name| (name, false));
+    let (name, space) = name.split_once(':').unwrap_or((name, ""));
+    let (space, begins) = space.split_once(':').unwrap_or((space, ""));
+    let leak = |text: &str| -> &'static str { text.to_owned().leak() };
     let named = match name {
-        "email" => Some(Role::Names { field: Field::Email, strict }),
-        "phone" => Some(Role::Names { field: Field::Phone, strict }),
-        "username" => Some(Role::Names { field: Field::Username, strict: false }),
+        "email" => Some(Role::Names { field: Field::Email, strict, space: "" }),
+        "phone" => Some(Role::Names { field: Field::Phone, strict, space: "" }),
+        "username" => {
+            Some(Role::Names { field: Field::Username, strict: false, space: leak(space) })
+        }
+        "id" if !space.is_empty() => Some(Role::Id { space: leak(space), begins: leak(begins) }),
         _ => None,
     };
     match (named, word) {
@@ -284,7 +340,7 @@ mod tests {
         assert!(root.key("h:x").is_none());
         let inside = root.key("data").and_then(|(node, _)| node.inside.as_ref()).expect("JSON");
         let (person, named) = inside.key("ann@example.com").expect("an address");
-        assert_eq!(named, Some(Role::Names { field: Field::Email, strict: true }));
+        assert_eq!(named, Some(Role::Names { field: Field::Email, strict: true, space: "" }));
         assert_eq!(person.key("any").map(|(node, _)| node.role), Some(Some(CUSTOM)));
         assert_eq!(root.carries().to_string(), "email,name,custom");
     }

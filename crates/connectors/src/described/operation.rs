@@ -4,7 +4,7 @@ use model::FieldSet;
 use percent_encoding::percent_decode_str;
 
 use super::document::{Document, Kind};
-use super::keys::{Node, Role, braced, role};
+use super::keys::{Node, Role, role};
 use super::reading::{ReadCall, Reader};
 use super::writing::{Place, Written};
 use crate::call::{Call, Operation, Outbound, Unreadable};
@@ -20,8 +20,8 @@ pub(super) struct Route {
 #[derive(Debug)]
 enum Segment {
     Text(String),
-    /// Any one segment, which says this.
-    Says(Role),
+    /// Any one segment that ends so, which says this.
+    Says(Role, String),
 }
 
 impl Route {
@@ -31,8 +31,8 @@ impl Route {
         let (method, path) = text.split_once(' ').ok_or_else(wrong)?;
         let known = ["GET", "POST", "PUT", "PATCH", "DELETE"].contains(&method);
         let path = path.strip_prefix('/').filter(|_| known).ok_or_else(wrong)?;
-        let segments = path.split('/').map(|segment| match braced(segment) {
-            Some(word) => role(word).map(Segment::Says),
+        let segments = path.split('/').map(|segment| match said(segment) {
+            Some((word, ending)) => Ok(Segment::Says(role(word)?, ending.to_owned())),
             None if segment.contains(['{', '}', '?', '#']) => Err(wrong()),
             None => Ok(Segment::Text(segment.to_owned())),
         });
@@ -42,7 +42,7 @@ impl Route {
     /// What its segments say.
     pub fn roles(&self) -> impl Iterator<Item = Role> {
         self.segments.iter().filter_map(|segment| match segment {
-            Segment::Says(role) => Some(*role),
+            Segment::Says(role, _) => Some(*role),
             Segment::Text(_) => None,
         })
     }
@@ -56,7 +56,9 @@ impl Route {
             match segment {
                 Segment::Text(expected) if expected == text => {}
                 Segment::Text(_) => return None,
-                Segment::Says(role) => values.push((*role, decoded(text)?)),
+                Segment::Says(role, ending) => {
+                    values.push((*role, decoded(text.strip_suffix(&**ending)?)?));
+                }
             }
         }
         given.next().is_none().then_some(values)
@@ -65,6 +67,12 @@ impl Route {
     fn open_segments(&self) -> usize {
         self.roles().count()
     }
+}
+
+/// The word in `{word}` and what follows it.
+fn said(segment: &str) -> Option<(&str, &str)> {
+    let (word, ending) = segment.strip_prefix('{')?.split_once('}')?;
+    (!ending.contains(['{', '}'])).then_some((word, ending))
 }
 
 /// A segment's value; `None` for what a server could take for another path.
@@ -109,9 +117,10 @@ impl Plan {
         }
         let document = Document::read(request, &self.kinds)?;
         let mut reader = Reader::new(&document, self.root, read_call);
-        let mut beside = FieldSet::EMPTY;
+        let (mut beside, mut named_beside) = (FieldSet::EMPTY, false);
         for (role, value) in path {
             beside = beside.union(role.carries());
+            named_beside |= role != Role::Silent && role != Role::List;
             reader.beside("the path", role, &value)?;
         }
         for (key, value) in form::parse(request.query.unwrap_or_default().as_bytes())? {
@@ -135,6 +144,7 @@ impl Plan {
             places: self.places,
             needs: self.needs,
             beside,
+            named_beside,
             disclosed,
             recipients: found.recipients,
             calls: found.calls,
@@ -176,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_route_that_cannot_be_is_refused() {
-        for bad in ["/a", "FETCH /a", "GET a", "GET /{shoe}", "GET /a?b", "GET /{a}b"] {
+        for bad in ["/a", "FETCH /a", "GET a", "GET /{shoe}", "GET /a?b", "GET /a{b}"] {
             assert!(Route::parse(bad).is_err(), "{bad}");
         }
     }

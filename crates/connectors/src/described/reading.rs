@@ -31,8 +31,7 @@ pub(super) struct Found {
 }
 
 /// Reads a call within a call: method, path, query and body.
-pub(super) type ReadCall<'a> =
-    &'a dyn Fn(&str, &str, &[u8], &[u8]) -> Result<Call, Unreadable>;
+pub(super) type ReadCall<'a> = &'a dyn Fn(&str, &str, &[u8], &[u8]) -> Result<Call, Unreadable>;
 
 /// The walk. A frame is opened for each scope and closed at its end.
 pub(super) struct Reader<'a> {
@@ -100,7 +99,9 @@ impl<'a> Reader<'a> {
 
     fn inner(&mut self, node: &Node, json: &Json) -> Result<(), Unreadable> {
         match json {
-            Json::Object(entries) if node.has_keys() => self.object(node, entries),
+            Json::Object(entries) if node.has_keys() => {
+                self.object(node.case(|key| json.get(key).and_then(Json::text)), entries)
+            }
             Json::List(items) if node.items.is_some() || node.role.is_none() => {
                 let Some(inside) = node.items.as_deref() else {
                     return Err(self.wrong("no list is documented here"));
@@ -177,7 +178,15 @@ impl<'a> Reader<'a> {
                 self.name(found.map(|email| (Identifier::Email(email), field)).collect());
                 Ok(())
             }
-            Role::Names { .. } | Role::Mailboxes | Role::List | Role::Digest => match json {
+            Role::Names { field: Field::Username, .. } if matches!(json, Json::Object(_)) => {
+                self.text(role, &joined(json))
+            }
+            Role::Names { .. }
+            | Role::Id { .. }
+            | Role::Either(_)
+            | Role::Mailboxes
+            | Role::List
+            | Role::Digest => match json {
                 Json::List(items) => items.iter().enumerate().try_for_each(|(index, item)| {
                     self.within(&index.to_string(), |reader| reader.role(role, item))
                 }),
@@ -191,8 +200,19 @@ impl<'a> Reader<'a> {
 
     fn text(&mut self, role: Role, text: &str) -> Result<(), Unreadable> {
         match role {
-            Role::Names { field, strict } => {
-                match identifier(field, text) {
+            Role::Either(roles) => {
+                let fitting = roles.iter().find(|role| fits(**role, text));
+                let fitting = fitting.ok_or_else(|| self.nobody())?;
+                self.text(*fitting, text)
+            }
+            Role::Id { space, begins } => {
+                let id = text.strip_prefix(begins).ok_or_else(|| self.nobody())?;
+                let id = Identifier::UserId(format!("{space}:{id}").into());
+                self.name(vec![(id, FieldSet::EMPTY)]);
+                Ok(())
+            }
+            Role::Names { field, strict, space } => {
+                match identifier(field, space, text) {
                     Some(identifier) => self.name(vec![(identifier, FieldSet::EMPTY.with(field))]),
                     None if strict => return Err(self.nobody()),
                     None => self.say(field),
@@ -326,7 +346,11 @@ impl<'a> Reader<'a> {
                 }
             }
             Scope::Person | Scope::Apart => {
-                let Frame { scope, identifiers, fields, lists, .. } = frame;
+                let Frame { scope, identifiers, fields, lists, first, .. } = frame;
+                let shared = FieldSet::EMPTY.with(Field::Content).with(Field::Attachment);
+                for copied in &mut self.found.parties[first..] {
+                    copied.fields = copied.fields.union(fields.intersection(shared));
+                }
                 let beside = scope == Scope::Apart;
                 let parties = if beside { &mut self.apart } else { &mut self.found.parties };
                 parties.push(Party { identifiers, fields, lists });
@@ -375,14 +399,34 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// An object's values in the order of their keys, as one text.
+fn joined(json: &Json) -> String {
+    let Json::Object(entries) = json else { return String::new() };
+    let mut entries: Vec<_> = entries.iter().collect();
+    entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let values = entries.iter().filter_map(|(_, value)| value.scalar());
+    values.collect::<Vec<_>>().join(":")
+}
+
+/// Whether a text can be read in this role.
+pub(super) fn fits(role: Role, text: &str) -> bool {
+    match role {
+        Role::Names { field, space, .. } => identifier(field, space, text).is_some(),
+        Role::Id { begins, .. } => text.starts_with(begins),
+        Role::Mailboxes => mailbox::read(text).is_some(),
+        _ => true,
+    }
+}
+
 /// The identifier in a text.
-fn identifier(field: Field, text: &str) -> Option<Identifier> {
+fn identifier(field: Field, space: &str, text: &str) -> Option<Identifier> {
     match field {
         Field::Email => Email::parse(text).ok().map(Identifier::Email),
         Field::Phone => {
             let bare = CHANNELS.iter().find_map(|channel| text.strip_prefix(channel));
             Phone::parse(bare.unwrap_or(text)).ok().map(Identifier::Phone)
         }
-        _ => Some(Identifier::UserId(text.into())),
+        _ if space.is_empty() => Some(Identifier::UserId(text.into())),
+        _ => Some(Identifier::UserId(format!("{space}:{text}").into())),
     }
 }

@@ -4,8 +4,9 @@
 use model::{Field, FieldAction, FieldSet, Identifier, limits};
 
 use super::document::Document;
-use super::keys::{Node, Role};
+use super::keys::{Node, Role, Scope};
 use super::mailbox;
+use super::reading::fits;
 use crate::call::{Body, Call, Changes, Unreadable};
 use crate::json::{self, Json};
 
@@ -34,6 +35,8 @@ pub(super) struct Written {
     pub needs: FieldSet,
     /// Fields in the path and the query, which are not written again.
     pub beside: FieldSet,
+    /// Whether somebody is named there.
+    pub named_beside: bool,
     pub disclosed: FieldSet,
     pub recipients: Vec<Vec<Identifier>>,
     /// Calls within it, in the order of the walk.
@@ -45,8 +48,12 @@ impl Body for Written {
         let needed: Vec<Field> = self.needs.union(self.beside).iter().collect();
         changes.need(self.disclosed, &needed)?;
         let mut json = self.document.json.clone();
-        let mut writer = Writer { written: self, changes, message: 0, call: 0 };
+        let mut writer =
+            Writer { written: self, changes, message: 0, call: 0, names: Names::default() };
         writer.inner(self.root, &mut json)?;
+        if self.root.scope != Some(Scope::Message) && !self.named_beside {
+            writer.names.check()?;
+        }
         if self.root.innermost {
             writer.stamp(&mut json);
         }
@@ -61,6 +68,25 @@ struct Writer<'a> {
     message: usize,
     /// How many calls within it were written.
     call: usize,
+    /// What names the present person.
+    names: Names,
+}
+
+/// What is left of what names somebody.
+#[derive(Default)]
+struct Names {
+    kept: usize,
+    dropped: Option<Field>,
+}
+
+impl Names {
+    /// Refuses when nothing is left: what is said of nobody is of no use to a vendor.
+    fn check(&self) -> Result<(), Unreadable> {
+        match self.dropped {
+            Some(field) if self.kept == 0 => Err(Unreadable::Needed(field)),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Writer<'_> {
@@ -69,7 +95,16 @@ impl Writer<'_> {
         if *json == Json::Null {
             return Ok(true);
         }
+        let is_person = matches!(node.scope, Some(Scope::Person | Scope::Apart));
+        let around = std::mem::take(&mut self.names);
         let kept = self.inner(node, json)?;
+        if is_person {
+            self.names.check()?;
+            self.names = around;
+        } else {
+            self.names.kept += around.kept;
+            self.names.dropped = self.names.dropped.or(around.dropped);
+        }
         if node.innermost {
             self.stamp(json);
         }
@@ -80,6 +115,11 @@ impl Writer<'_> {
         match json {
             Json::Object(entries) if node.has_keys() => {
                 let before = std::mem::take(entries);
+                let value = |key: &str| {
+                    let (_, value) = before.iter().find(|(name, _)| name == key)?;
+                    value.text().map(str::to_owned)
+                };
+                let node = node.case(value);
                 for (key, mut value) in before {
                     let kept = match node.key(&key) {
                         Some((child, _)) => self.value(child, &mut value)?,
@@ -120,19 +160,41 @@ impl Writer<'_> {
         }
         match role {
             Role::Silent | Role::Tag | Role::List | Role::Token => Ok(true),
+            Role::Id { .. } => {
+                self.names.kept += 1;
+                Ok(true)
+            }
+            Role::Either(roles) => {
+                let text = json.scalar().unwrap_or_default();
+                let fitting = roles.iter().find(|role| fits(**role, text));
+                fitting.map_or(Ok(true), |role| self.role(*role, json))
+            }
             Role::Field(field) => Ok(self.field(field, json)),
             Role::Names { field, .. } => match (self.changes.action)(field) {
-                FieldAction::Allow => Ok(true),
-                FieldAction::Drop => Ok(false),
-                _ if field == Field::Username => Ok(self.field(field, json)),
+                FieldAction::Allow => {
+                    self.names.kept += 1;
+                    Ok(true)
+                }
+                FieldAction::Drop => {
+                    self.names.dropped = Some(field);
+                    Ok(false)
+                }
+                _ if field == Field::Username => {
+                    self.names.kept += 1;
+                    Ok(self.field(field, json))
+                }
                 // Nothing can be sent to a replacement of an address.
                 _ => Err(Unreadable::Needed(field)),
             },
-            Role::Digest | Role::Search => self.unchanged(FieldSet::EMPTY.with(Field::Email)),
+            Role::Digest | Role::Search => {
+                self.names.kept += 1;
+                self.unchanged(FieldSet::EMPTY.with(Field::Email))
+            }
             Role::Call => {
                 let written = self.written.calls.get(self.call).map(|call| &call.body);
                 self.call += 1;
-                let body = written.map_or_else(|| Ok(Vec::new()), |body| body.write(self.changes))?;
+                let body =
+                    written.map_or_else(|| Ok(Vec::new()), |body| body.write(self.changes))?;
                 if json.has("body") {
                     let text = String::from_utf8(body).expect("bodies within a body are text");
                     json.set("body", Json::Text(text));
@@ -144,7 +206,8 @@ impl Writer<'_> {
             }
             Role::Mailboxes => {
                 self.unchanged(FieldSet::EMPTY.with(Field::Email))?;
-                self.names(json);
+                self.names.kept += 1;
+                self.rename(json);
                 Ok(true)
             }
         }
@@ -185,13 +248,13 @@ impl Writer<'_> {
     }
 
     /// Changes the names before addresses.
-    fn names(&self, json: &mut Json) {
+    fn rename(&self, json: &mut Json) {
         let action = (self.changes.action)(Field::Name);
         if action == FieldAction::Allow {
             return;
         }
         match json {
-            Json::List(items) => items.iter_mut().for_each(|item| self.names(item)),
+            Json::List(items) => items.iter_mut().for_each(|item| self.rename(item)),
             Json::Text(text) => {
                 let mut boxes = mailbox::read(text).unwrap_or_default();
                 for one in &mut boxes {

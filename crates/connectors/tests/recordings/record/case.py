@@ -63,7 +63,11 @@ def reroute(session, origin, to):
 
     class Rerouted(HTTPAdapter):
         def send(self, request, **options):
-            request.url = request.url.replace(origin, to, 1)
-            return super().send(request, **options)
+            rerouted = request.copy()
+            rerouted.url = request.url.replace(origin, to, 1)
+            response = super().send(rerouted, **options)
+            # Some look at where it went.
+            response.request = request
+            return response
 
     session.mount(origin, Rerouted())

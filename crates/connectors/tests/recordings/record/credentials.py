@@ -16,4 +16,24 @@ CREDENTIALS = {
     },
     "mailchimp": {"MAILCHIMP_API_KEY": "0123456789abcdef0123456789abcdef-us21"},
     "mandrill": {"MANDRILL_API_KEY": "md-0123456789abcdefABCDEF"},
+    "twilio": {"TWILIO_ACCOUNT_SID": "AC" + "a" * 32, "TWILIO_AUTH_TOKEN": "b" * 32},
+    "resend": {"RESEND_API_KEY": "re_01234567_89abcdefABCDEF0123456789"},
+    "segment": {"SEGMENT_WRITE_KEY": "0123456789abcdefABCDEF0123456789"},
+    "klaviyo": {"KLAVIYO_API_KEY": "pk_0123456789abcdef0123456789abcdef01"},
+    "customerio": {
+        "CUSTOMERIO_SITE_ID": "0123456789abcdef0123",
+        "CUSTOMERIO_API_KEY": "fedcba98765432100123",
+        "CUSTOMERIO_APP_KEY": "0123456789abcdef0123456789abcdef",
+    },
+    "braze": {"BRAZE_API_KEY": "01234567-89ab-cdef-0123-456789abcdef"},
+    "zendesk": {
+        "ZENDESK_EMAIL": "robot@shop.example",
+        "ZENDESK_API_TOKEN": "0123456789abcdefABCDEF0123456789abcdefAB",
+    },
+    "s3": {
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "AWS_REGION": "eu-west-1",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+    },
 }

@@ -23,7 +23,7 @@ HERE = pathlib.Path(__file__).parent
 PORT = 8460  # fixed, since signatures cover it
 KEPT = re.compile(
     r"authorization|content-(type|encoding|length|md5)|host|idempotency-key|transfer-encoding|user-agent"
-    r"|amz-sdk-.*|expect|revision|x-amz-.*|x-postmark-.*|x-sdk-.*|on-behalf-of|x-twilio-.*"
+    r"|amz-sdk-.*|expect|revision|x-amz-.*|x-postmark-.*|x-braze-.*|on-behalf-of"
 )
 
 

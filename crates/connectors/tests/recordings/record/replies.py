@@ -45,6 +45,78 @@ MANDRILL_SENT = [
     }
 ]
 
+TWILIO_MESSAGE = {
+    "sid": "SM00000000000000000000000000000001",
+    "account_sid": "AC" + "a" * 32,
+    "api_version": "2010-04-01",
+    "status": "queued",
+    "to": "+15550100123",
+    "from": "+15005550006",
+    "body": "Your receipt",
+    "direction": "outbound-api",
+    "date_created": "Thu, 01 Jan 2026 00:00:00 +0000",
+    "date_updated": "Thu, 01 Jan 2026 00:00:00 +0000",
+    "date_sent": None,
+    "error_code": None,
+    "num_segments": "1",
+    "num_media": "0",
+    "uri": "/2010-04-01/Accounts/AC/Messages/SM00000000000000000000000000000001.json",
+}
+TWILIO_MESSAGES = {"messages": [TWILIO_MESSAGE], "page": 0, "page_size": 1, "next_page_uri": None}
+TWILIO_VERIFICATION = {
+    "sid": "VE00000000000000000000000000000001",
+    "service_sid": "VA0123456789abcdef0123456789abcdef",
+    "account_sid": "AC" + "a" * 32,
+    "to": "+15550100123",
+    "channel": "sms",
+    "status": "pending",
+    "valid": False,
+    "date_created": "2026-01-01T00:00:00Z",
+    "date_updated": "2026-01-01T00:00:00Z",
+    "lookup": {},
+    "send_code_attempts": [],
+}
+RESEND_CONTACT = {"object": "contact", "id": "479e3145-dd38-476b-932c-529ceb705947"}
+KLAVIYO_TYPE = {"content-type": "application/vnd.api+json"}
+KLAVIYO_PROFILE = {
+    "data": {
+        "type": "profile",
+        "id": "01GDDKASAP8TKDDA2GRZDSVP4H",
+        "attributes": {"email": "ann@example.com"},
+        "links": {"self": "https://a.klaviyo.com/api/profiles/01GDDKASAP8TKDDA2GRZDSVP4H/"},
+    }
+}
+
+ZENDESK_USER = {"user": {"id": 7654321, "name": "Ann Lee", "email": "ann@example.com"}}
+ZENDESK_TICKET = {
+    "ticket": {"id": 35436, "subject": "My order", "requester_id": 7654321, "status": "open"},
+    "audit": {"id": 2127301143, "ticket_id": 35436, "author_id": 7654321, "events": []},
+}
+ZENDESK_JOB = {
+    "job_status": {
+        "id": "82de0b044094f0c67893ac9fe64f1a99",
+        "status": "queued",
+        "url": "https://acme.zendesk.com/api/v2/job_statuses/82de0b044094f0c67893ac9fe64f1a99.json",
+    }
+}
+ZENDESK_IDENTITY = {
+    "identity": {"id": 77136, "user_id": 7654321, "type": "email", "value": "ann.lee@example.org"}
+}
+ZENDESK_NONE = {
+    "users": [],
+    "results": [],
+    "count": 0,
+    "next_page": None,
+    "previous_page": None,
+}
+S3_ETAG = '"b54357faf0632cce46e942fa68356b38"'
+S3_TYPE = {"content-type": "application/xml"}
+S3_UPLOAD = """<?xml version="1.0" encoding="UTF-8"?>
+<InitiateMultipartUploadResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
+<Bucket>acme-exports</Bucket><Key>people.csv</Key><UploadId>VXBsb2FkIElEIGZvciA2aWWpbmc</UploadId>
+<ETag>"b54357faf0632cce46e942fa68356b38-1"</ETag>
+</InitiateMultipartUploadResult>"""
+
 REPLIES = {
     "sendgrid": [
         ("POST", "/v3/mail/send", 202, {"x-message-id": "14c5d75ce93.dfd.64b469"}, ""),
@@ -306,5 +378,116 @@ REPLIES = {
             {"email": "ann@example.com", "added": True, "deleted": True},
         ),
         ("POST", r"/api/1\.3/(messages/search|rejects/list)(\.json)?", 200, {}, []),
+    ],
+    "twilio": [
+        ("GET", "/2010-04-01/Accounts/AC[^/]+/Messages.json", 200, {}, TWILIO_MESSAGES),
+        ("POST", "/2010-04-01/Accounts/AC[^/]+/Messages.json", 201, {}, TWILIO_MESSAGE),
+        ("POST", "/v2/Services/VA[^/]+/VerificationCheck", 201, {}, TWILIO_VERIFICATION),
+        ("POST", "/v2/Services/VA[^/]+/Verifications", 201, {}, TWILIO_VERIFICATION),
+        ("POST", "/v2/Services/VA[^/]+/Verifications/.*", 200, {}, TWILIO_VERIFICATION),
+        (
+            "GET",
+            "/v2/PhoneNumbers/.*",
+            200,
+            {},
+            {
+                "calling_country_code": "1",
+                "country_code": "US",
+                "phone_number": "+15550100123",
+                "national_format": "(555) 010-0123",
+                "valid": True,
+                "validation_errors": [],
+                "identity_match": None,
+                "url": "https://lookups.twilio.com/v2/PhoneNumbers/+15550100123",
+            },
+        ),
+    ],
+    "resend": [
+        ("POST", "/emails", 200, {}, {"id": "49a3999c-0ce1-4ea6-ab68-afcd6dc2e794"}),
+        (
+            "POST",
+            "/emails/batch",
+            200,
+            {},
+            {
+                "data": [
+                    {"id": "ae2014de-c168-4c61-8267-70d2662a1ce1"},
+                    {"id": "faccb7a5-8a28-4e9a-ac64-8da1cc3bc1cb"},
+                ]
+            },
+        ),
+        ("DELETE", ".*/contacts/.*", 200, {}, RESEND_CONTACT | {"deleted": True}),
+        ("GET", ".*/contacts/.*", 200, {}, RESEND_CONTACT | {"email": "ann@example.com"}),
+        ("POST|PATCH", "(.*/)?contacts.*", 200, {}, RESEND_CONTACT),
+        ("POST", "/events/send", 202, {}, {"object": "event", "event": "order.paid"}),
+        ("POST", "/broadcasts", 201, {}, {"id": "49a3999c-0ce1-4ea6-ab68-afcd6dc2e794"}),
+    ],
+    "segment": [("POST", "/v1/batch", 200, {}, {"success": True})],
+    "klaviyo": [
+        ("GET", "/api/profiles", 200, KLAVIYO_TYPE, {"data": [], "links": {"self": ""}}),
+        ("POST", "/api/profiles", 201, KLAVIYO_TYPE, KLAVIYO_PROFILE),
+        ("POST|PATCH", "/api/(profiles|profile-import).*", 200, KLAVIYO_TYPE, KLAVIYO_PROFILE),
+        (
+            "POST",
+            "/api/(profile-bulk-import-jobs|profile-suppression-bulk-create-jobs)",
+            202,
+            KLAVIYO_TYPE,
+            {"data": {"type": "profile-bulk-import-job", "id": "a-job", "attributes": {}}},
+        ),
+        ("POST", "/api/.*", 202, {}, ""),
+    ],
+    "customerio": [
+        ("PUT|POST|DELETE", "/api/v1/.*", 200, {}, {}),
+        (
+            "POST",
+            "/v1/send/.*",
+            200,
+            {},
+            {"delivery_id": "d1b2c3d4e5f6", "queued_at": 1767225600},
+        ),
+        ("POST", "/v1/(api/)?campaigns/12/triggers", 200, {}, {"id": 1}),
+        ("GET", "/v1/customers", 200, {}, {"results": []}),
+    ],
+    "braze": [
+        (
+            "POST",
+            "/users/track(/bulk|/sync)?",
+            201,
+            {},
+            {"message": "success", "attributes_processed": 2, "events_processed": 1},
+        ),
+        ("POST", "/users/export/ids", 201, {}, {"message": "success", "users": []}),
+        ("POST", "/users/delete", 201, {}, {"message": "success", "deleted": 2}),
+        (
+            "POST",
+            "/(messages|campaigns)/.*",
+            201,
+            {},
+            {"message": "success", "dispatch_id": "d1b2c3d4e5f6", "send_id": "s1b2c3d4"},
+        ),
+        (
+            "POST",
+            "/transactional/.*",
+            201,
+            {},
+            {"message": "success", "dispatch_id": "d1b2c3d4e5f6", "status": "sent"},
+        ),
+        ("GET", "/subscription/status/get", 200, {}, {"message": "success", "status": {}}),
+        ("POST", "/.*", 201, {}, {"message": "success"}),
+    ],
+    "zendesk": [
+        ("POST", "/api/v2/(tickets|users)/create_many.*", 200, {}, ZENDESK_JOB),
+        ("POST", "/api/v2/users/[0-9]+/identities.*", 201, {}, ZENDESK_IDENTITY),
+        ("GET", "/api/v2/(users/)?search.*", 200, {}, ZENDESK_NONE),
+        ("POST", "/api/v2/tickets.*", 201, {}, ZENDESK_TICKET),
+        ("PUT", "/api/v2/tickets.*", 200, {}, ZENDESK_TICKET),
+        ("POST", "/api/v2/users.*", 201, {}, ZENDESK_USER),
+        ("PUT", "/api/v2/users.*", 200, {}, ZENDESK_USER),
+    ],
+    "s3": [
+        ("PUT", "/acme-exports/.*", 200, {"etag": S3_ETAG}, ""),
+        ("DELETE", "/acme-exports/.*", 204, {}, ""),
+        ("POST", "/acme-exports/?", 200, S3_TYPE, "<DeleteResult/>"),
+        ("POST", "/acme-exports/.+", 200, S3_TYPE, S3_UPLOAD),
     ],
 }
