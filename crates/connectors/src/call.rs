@@ -3,7 +3,7 @@
 use model::{Field, FieldAction, FieldSet, Identifier, ListName, limits};
 
 /// A kind of call that a connector knows.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Operation {
     /// Its name, such as `mail.send`.
     pub name: &'static str,

@@ -1,6 +1,7 @@
 //! The one trait behind which each vendor's dialect stands.
 
 pub(crate) mod scheme;
+pub(crate) mod sigv4;
 
 use model::error::Malformed;
 use model::{Action, Contact, Field, FieldSet, ListName, Secret, Timestamp};
@@ -133,6 +134,8 @@ pub struct Host {
 pub struct Asking<'a> {
     /// `POST`, `PUT`, …
     pub method: &'a str,
+    /// What stood before the path as the caller sent it, such as `/v/ses`.
+    pub prefix: &'a str,
     /// The path below the vendor's base, as sent.
     pub path: &'a str,
     /// The query without `?`.
@@ -141,6 +144,8 @@ pub struct Asking<'a> {
     pub header: &'a dyn Fn(&str) -> Option<&'a str>,
     /// The body; empty unless [`Connector::token_in_body`].
     pub body: &'a [u8],
+    /// The time now, for what is signed.
+    pub at: Timestamp,
     /// The secret that belongs to a key's id.
     pub secret_of: SecretOf<'a>,
 }

@@ -35,7 +35,9 @@ use crate::export::{Export, ExportError};
 use crate::routine::{Guide, Routine, RoutineInput};
 use crate::webhook::{Event, Webhook, WebhookRefused};
 
+pub(crate) use self::export::plain_columns;
 pub use self::file::FileError;
+pub(crate) use self::guide::guide as plain_guide;
 
 /// A connector read from a file.
 #[derive(Debug)]
@@ -62,6 +64,11 @@ impl Described {
     /// When it describes no connector; the error has the line.
     pub fn load(text: &str) -> Result<&'static Self, FileError> {
         Ok(Box::leak(Box::new(file::read(text)?)))
+    }
+
+    /// Whether it has this operation, for connectors that are code for their other calls.
+    pub(crate) fn has(&self, operation: &Operation) -> bool {
+        self.operations.iter().any(|own| own.name == operation.name)
     }
 
     /// The operation of a request with its plan and the values in its path: of those that fit, the
@@ -115,8 +122,8 @@ impl Connector for Described {
         self.credential.check(credential)
     }
 
-    fn mint(&self, random: [u8; 48], _: SecretOf<'_>) -> Minted {
-        self.credential.mint(random)
+    fn mint(&self, random: [u8; 48], secret_of: SecretOf<'_>) -> Minted {
+        self.credential.mint(random, secret_of)
     }
 
     fn token_in_body(&self) -> bool {
@@ -133,7 +140,7 @@ impl Connector for Described {
         credential: &Secret<String>,
         leaving: &Leaving<'_>,
     ) -> Result<Authorised, Malformed> {
-        self.credential.authorise(credential, leaving.body)
+        self.credential.authorise(credential, leaving)
     }
 
     fn operation(&self, method: &str, path: &str) -> Option<&'static Operation> {

@@ -14,6 +14,7 @@ mod multipart;
 mod personal;
 pub mod reference;
 pub mod routine;
+pub mod s3;
 pub mod sendgrid;
 pub mod twilio;
 pub mod webhook;
@@ -33,10 +34,10 @@ pub use routine::{ApiCall, ApiReply, CredentialUse, Next, Routine};
 pub use webhook::{Event, Webhook, WebhookRefused};
 
 /// Connectors that are code.
-static WRITTEN: [&dyn Connector; 2] = [&sendgrid::SendGrid, &twilio::Twilio];
+static WRITTEN: [&dyn Connector; 3] = [&sendgrid::SendGrid, &twilio::Twilio, &s3::S3];
 
 /// Files of the connectors that are data.
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     include_str!("../vendors/braze.toml"),
     include_str!("../vendors/customerio.toml"),
     include_str!("../vendors/klaviyo.toml"),
@@ -46,6 +47,7 @@ const FILES: [&str; 10] = [
     include_str!("../vendors/postmark.toml"),
     include_str!("../vendors/resend.toml"),
     include_str!("../vendors/segment.toml"),
+    include_str!("../vendors/ses.toml"),
     include_str!("../vendors/zendesk.toml"),
 ];
 

@@ -7,6 +7,8 @@ mod guide;
 mod mail_send;
 mod webhook;
 
+use std::sync::LazyLock;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::error::Malformed;
@@ -18,6 +20,7 @@ use crate::connector::{
     Asking, Authorised, Connector, Host, Leaving, Minted, Presented, Refusal, RefusalBody,
     SecretOf, Unidentified, scheme,
 };
+use crate::described::Described;
 use crate::export::{Export, ExportError};
 use crate::routine::steps::by_hand;
 use crate::routine::{Guide, Routine, RoutineInput};
@@ -26,7 +29,15 @@ use crate::webhook::{Event, Webhook, WebhookRefused};
 /// SendGrid, v3 of its web API.
 pub struct SendGrid;
 
-static OPERATIONS: [Operation; 2] = [mail_send::OPERATION, contacts::OPERATION];
+/// Calls that are data.
+static CALLS: LazyLock<&'static Described> = LazyLock::new(|| {
+    Described::load(include_str!("sendgrid/calls.toml")).expect("a test holds that it can be read")
+});
+
+static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
+    let own = [mail_send::OPERATION, contacts::OPERATION];
+    own.into_iter().chain(CALLS.operations().iter().copied()).collect()
+});
 
 impl Connector for SendGrid {
     fn name(&self) -> &'static str {
@@ -85,13 +96,19 @@ impl Connector for SendGrid {
         match (method, path) {
             ("POST", "/v3/mail/send") => Some(&OPERATIONS[0]),
             ("PUT", contacts::PATH) => Some(&OPERATIONS[1]),
-            _ => None,
+            _ => {
+                let named = CALLS.operation(method, path)?;
+                OPERATIONS.iter().find(|operation| operation.name == named.name)
+            }
         }
     }
 
     fn read(&self, request: &Outbound<'_>) -> Result<Call, Unreadable> {
         let operation =
             self.operation(request.method, request.path).ok_or(Unreadable::UnknownOperation)?;
+        if CALLS.has(operation) {
+            return CALLS.read(request);
+        }
         request.check(operation, "application/json")?;
         match operation.name {
             "mail.send" => mail_send::read(operation, request.body),

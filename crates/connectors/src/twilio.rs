@@ -1,4 +1,4 @@
-//! Twilio: text messages over forms. It does not speak calls, Verify or Event Streams.
+//! Twilio: text messages over forms, Verify and Lookups. It does not speak calls or Event Streams.
 
 mod account;
 mod containment;
@@ -7,16 +7,19 @@ mod guide;
 mod messages;
 mod webhook;
 
+use std::sync::LazyLock;
+
 use model::error::Malformed;
 use model::{Action, Contact, ListName, Secret, crypto};
 use serde_json::{Value, json};
 
-use self::account::{Account, sid_in};
+use self::account::{ACCOUNTS, Account, sid_in};
 use crate::call::{Call, Operation, Outbound, OwnedOutbound, Unreadable};
 use crate::connector::{
     Asking, Authorised, Connector, Host, Leaving, Minted, Presented, Refusal, RefusalBody,
     SecretOf, Unidentified, scheme,
 };
+use crate::described::Described;
 use crate::export::{Export, ExportError};
 use crate::routine::steps::by_hand;
 use crate::routine::{Guide, Routine, RoutineInput};
@@ -25,7 +28,15 @@ use crate::webhook::{Event, Webhook, WebhookRefused};
 /// Twilio, edition 2010-04-01 of its API.
 pub struct Twilio;
 
-static OPERATIONS: [Operation; 1] = [messages::OPERATION];
+/// Calls that are data.
+static CALLS: LazyLock<&'static Described> = LazyLock::new(|| {
+    Described::load(include_str!("twilio/calls.toml")).expect("a test holds that it can be read")
+});
+
+static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
+    let own = [messages::OPERATION];
+    own.into_iter().chain(CALLS.operations().iter().copied()).collect()
+});
 
 impl Connector for Twilio {
     fn name(&self) -> &'static str {
@@ -33,7 +44,11 @@ impl Connector for Twilio {
     }
 
     fn hosts(&self) -> &'static [Host] {
-        &[Host { region: "", url: "https://api.twilio.com" }]
+        &[
+            Host { region: "", url: "https://api.twilio.com" },
+            Host { region: "verify", url: "https://verify.twilio.com" },
+            Host { region: "lookups", url: "https://lookups.twilio.com" },
+        ]
     }
 
     fn base_url(&self, _: &Secret<String>) -> Option<String> {
@@ -69,8 +84,11 @@ impl Connector for Twilio {
     fn presented(&self, asking: &Asking<'_>) -> Result<Presented, Unidentified> {
         let token = scheme::basic(asking).ok_or(Unidentified)?;
         let account = Account::parse(token.expose()).ok_or(Unidentified)?;
-        let named = sid_in(asking.path).ok_or(Unidentified)?;
-        let is_own = asking.path[named] == *account.sid;
+        // Verify and Lookups name no account in their paths.
+        let is_own = match sid_in(asking.path) {
+            Some(named) => asking.path[named] == *account.sid,
+            None => !asking.path.starts_with(ACCOUNTS),
+        };
         if is_own { Ok(Presented { token }) } else { Err(Unidentified) }
     }
 
@@ -87,13 +105,20 @@ impl Connector for Twilio {
     }
 
     fn operation(&self, method: &str, path: &str) -> Option<&'static Operation> {
-        let rest = &path[sid_in(path)?.end..];
-        (method == "POST" && rest == "/Messages.json").then_some(&OPERATIONS[0])
+        let rest = sid_in(path).map(|sid| &path[sid.end..]);
+        if method == "POST" && rest == Some("/Messages.json") {
+            return Some(&OPERATIONS[0]);
+        }
+        let named = CALLS.operation(method, path)?;
+        OPERATIONS.iter().find(|operation| operation.name == named.name)
     }
 
     fn read(&self, request: &Outbound<'_>) -> Result<Call, Unreadable> {
         let operation =
             self.operation(request.method, request.path).ok_or(Unreadable::UnknownOperation)?;
+        if CALLS.has(operation) {
+            return CALLS.read(request);
+        }
         request.check(operation, "application/x-www-form-urlencoded")?;
         messages::read(operation, request.body)
     }

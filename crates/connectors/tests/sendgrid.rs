@@ -263,7 +263,7 @@ fn only_the_documented_road_leads_to_an_operation() {
         ("POST", "/v3/mail/send/"),
         ("POST", "/v3/mail%2Fsend"),
         ("POST", "/v3/marketing/contacts"),
-        ("POST", "/v3/asm/suppressions/global"),
+        ("POST", "/v3/asm/suppressions/planetary"),
     ] {
         assert_eq!(read(method, path, json, None), Some("unknown-operation"), "{method} {path}");
     }

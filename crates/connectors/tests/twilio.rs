@@ -108,7 +108,7 @@ fn a_request_that_can_be_doubted_is_refused_with_a_code() {
     };
     assert_eq!(refused("POST", &path(SID), FORM), None);
     assert_eq!(refused("POST", &path(SID), "application/json"), Some("content-type"));
-    assert_eq!(refused("GET", &path(SID), FORM), Some("unknown-operation"));
+    assert_eq!(refused("PUT", &path(SID), FORM), Some("unknown-operation"));
     assert_eq!(refused("POST", &path("AC1"), FORM), Some("unknown-operation"));
     let calls = path(SID).replace("Messages", "Calls");
     assert_eq!(refused("POST", &calls, FORM), Some("unknown-operation"));

@@ -238,10 +238,12 @@ fn authenticate<'a>(
     }
     let asking = Asking {
         method: parts.method.as_str(),
+        prefix: parts.uri.path().strip_suffix(path).unwrap_or_default(),
         path,
         query: parts.uri.query(),
         header: &|name| single(&parts.headers, name),
         body,
+        at: cx.world.now(),
         secret_of: &|id| secret_of(&cx.keys.token, id),
     };
     let presented = entry.connector.presented(&asking).map_err(|_| Refused::TokenMissing)?;

@@ -4,7 +4,7 @@ use model::Secret;
 use model::error::Malformed;
 
 use super::pattern::Pattern;
-use crate::connector::{Asking, Authorised, Minted, scheme};
+use crate::connector::{Asking, Authorised, Leaving, Minted, SecretOf, scheme, sigv4};
 use crate::json::{self, Json};
 
 /// Where the credential stands.
@@ -18,6 +18,8 @@ pub(super) enum Shape {
     Basic(User),
     /// Under this key of a JSON body.
     Body(&'static str),
+    /// In a signature of this service's (AWS).
+    Signature(&'static str),
     /// `user:password` as `Basic`; anything else behind `Bearer`.
     BasicOrBearer,
 }
@@ -61,6 +63,9 @@ pub(super) enum Piece {
 impl Credential {
     /// Checks the shape of what an operator gives.
     pub fn check(&self, text: &str) -> Result<(), Malformed> {
+        if let Shape::Signature(_) = self.shape {
+            return sigv4::check(text);
+        }
         let wrong = |why| Err(Malformed::new("credential", why));
         let paired = matches!(self.shape, Shape::Basic(User::Paired));
         if !text.starts_with(self.begins) {
@@ -73,7 +78,10 @@ impl Credential {
     }
 
     /// A token for a workload.
-    pub fn mint(&self, random: [u8; 48]) -> Minted {
+    pub fn mint(&self, random: [u8; 48], secret_of: SecretOf<'_>) -> Minted {
+        if let Shape::Signature(_) = self.shape {
+            return sigv4::mint(random, secret_of);
+        }
         let token = self.form.make(random);
         let (user, password) = token.split_once(':').unwrap_or((&token, &token));
         let environment = self.environment.iter().map(|(name, piece)| {
@@ -87,9 +95,9 @@ impl Credential {
         Minted { environment: environment.collect(), token: Secret::new(token) }
     }
 
-    /// Whether the token stands in the body alone.
+    /// Whether the body is needed to know the token.
     pub const fn stands_in_body(&self) -> bool {
-        matches!(self.shape, Shape::Body(_))
+        matches!(self.shape, Shape::Body(_) | Shape::Signature(_))
     }
 
     /// The token in a request.
@@ -100,6 +108,9 @@ impl Credential {
             Shape::Basic(user) => user.token(&scheme::basic(asking)?)?,
             Shape::BasicOrBearer => {
                 scheme::basic(asking).or_else(|| scheme::bearer(asking, "bearer"))?
+            }
+            Shape::Signature(service) => {
+                return sigv4::signer(service, asking).map(Secret::new);
             }
             Shape::Body(key) => {
                 let body = json::parse(asking.body).ok()?;
@@ -113,7 +124,7 @@ impl Credential {
     pub fn authorise(
         &self,
         credential: &Secret<String>,
-        body: &[u8],
+        leaving: &Leaving<'_>,
     ) -> Result<Authorised, Malformed> {
         let authorised = match &self.shape {
             Shape::Bearer(word) => scheme::authorization(word, credential),
@@ -126,9 +137,12 @@ impl Credential {
                 scheme::basic_authorization(credential)
             }
             Shape::BasicOrBearer => scheme::authorization("Bearer", credential),
+            Shape::Signature(service) => {
+                return sigv4::authorise(service, credential, leaving, &[]);
+            }
             Shape::Body(_) => Authorised::default(),
         };
-        Ok(Authorised { body: self.in_body(credential, body)?, ..authorised })
+        Ok(Authorised { body: self.in_body(credential, leaving.body)?, ..authorised })
     }
 
     /// The body with the credential in it, where it stands there.

@@ -27,6 +27,40 @@ pub(super) fn read<'a>(
     Ok(Export { rows: Box::new(rows), custom_columns })
 }
 
+/// Reads a table of which nobody says what its columns are: by the names that people usually give.
+pub(crate) fn plain_columns(csv: &[u8]) -> Result<Export<'_>, ExportError> {
+    const EMAIL: Role = Role::Names { field: Field::Email, strict: true, space: "" };
+    const PHONE: Role = Role::Names { field: Field::Phone, strict: false, space: "" };
+    const USER: Role = Role::Names { field: Field::Username, strict: false, space: "" };
+    const USUAL: [(&str, Role); 24] = [
+        ("email", EMAIL),
+        ("e-mail", EMAIL),
+        ("email_address", EMAIL),
+        ("phone", PHONE),
+        ("phone_number", PHONE),
+        ("mobile", PHONE),
+        ("user_id", USER),
+        ("person_id", USER),
+        ("external_id", USER),
+        ("username", Role::Field(Field::Username)),
+        ("name", Role::Field(Field::Name)),
+        ("first_name", Role::Field(Field::Name)),
+        ("last_name", Role::Field(Field::Name)),
+        ("address", Role::Field(Field::Address)),
+        ("street", Role::Field(Field::Address)),
+        ("postal_code", Role::Field(Field::Address)),
+        ("zip", Role::Field(Field::Address)),
+        ("city", Role::Field(Field::Location)),
+        ("region", Role::Field(Field::Location)),
+        ("country", Role::Field(Field::Location)),
+        ("ip", Role::Field(Field::Ip)),
+        ("language", Role::Field(Field::Language)),
+        ("birthdate", Role::Field(Field::Birthdate)),
+        ("date_of_birth", Role::Field(Field::Birthdate)),
+    ];
+    read(&USUAL.map(|(name, role)| (name.to_owned(), role)), csv)
+}
+
 fn contact(roles: &[Role], line: u64, row: &StringRecord) -> Result<ExportRow, ExportError> {
     let wrong = |why| ExportError::Row { line, why };
     let mut found =

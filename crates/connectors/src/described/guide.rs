@@ -5,7 +5,7 @@ use model::Action;
 use crate::routine::Guide;
 
 /// The steps, with the vendor's name in them.
-pub(super) fn guide(title: &str, action: Action) -> Guide {
+pub(crate) fn guide(title: &str, action: Action) -> Guide {
     let (steps, proof) = plain(action);
     let named = |text: &str| text.replace("{vendor}", title);
     Guide { steps: steps.iter().map(|step| named(step)).collect(), proof: named(proof) }

@@ -4,7 +4,7 @@ use aws_lc_rs::digest::{SHA512, digest};
 use model::crypto;
 
 /// A text with random parts.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Pattern(Vec<Part>);
 
 #[derive(Debug)]

@@ -35,10 +35,12 @@ pub fn presented(
 ) -> Result<Presented, Unidentified> {
     connector.presented(&Asking {
         method: "POST",
+        prefix: "",
         path,
         query: None,
         header: &|name| authorization.filter(|_| name == "authorization"),
         body: &[],
+        at: Timestamp::from_seconds(1_770_256_800),
         secret_of: &no_secret,
     })
 }
