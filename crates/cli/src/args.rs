@@ -169,6 +169,8 @@ pub enum VendorCommand {
         #[arg(long, conflicts_with = "server")]
         direct: bool,
     },
+    /// Show what waits in Cordon for the vendor
+    Held { vendor: VendorName },
 }
 
 #[derive(Args)]
@@ -176,6 +178,9 @@ pub struct VendorTerms {
     /// Another address than the vendor's own
     #[arg(long, value_name = "URL")]
     pub endpoint: Option<String>,
+    /// Another SMTP host than the vendor's own
+    #[arg(long, value_name = "HOST:PORT")]
+    pub smtp: Option<String>,
     /// Days that it keeps what it is given; unknown counts as for ever
     #[arg(long, value_name = "DAYS")]
     pub retention_days: Option<u32>,

@@ -131,7 +131,10 @@ pub struct Changes<'a> {
 
 impl Changes<'_> {
     /// Refuses unless each of these fields, where the call discloses it, may pass as it is.
-    pub(crate) fn need(&self, disclosed: FieldSet, fields: &[Field]) -> Result<(), Unreadable> {
+    ///
+    /// # Errors
+    /// [`Unreadable::Needed`] with the first one that may not.
+    pub fn need(&self, disclosed: FieldSet, fields: &[Field]) -> Result<(), Unreadable> {
         let kept = |field: &Field| (self.action)(*field) == FieldAction::Allow;
         let missed = fields.iter().find(|field| disclosed.contains(**field) && !kept(field));
         missed.map_or(Ok(()), |field| Err(Unreadable::Needed(*field)))
@@ -139,7 +142,7 @@ impl Changes<'_> {
 }
 
 /// A key as it may be shown. One that is not a plain word may be personal data itself.
-pub(crate) fn shown(key: &str) -> &str {
+pub fn shown(key: &str) -> &str {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     let word = key.len() <= limits::NAME_BYTES && key.bytes().all(plain);
     // Seven digits in a row are more likely a number of somebody's than a name of something.

@@ -16,13 +16,14 @@ pub mod reference;
 pub mod routine;
 pub mod s3;
 pub mod sendgrid;
+pub mod smtp;
 pub mod twilio;
 pub mod webhook;
 
 use std::collections::BTreeSet;
 use std::sync::{LazyLock, OnceLock};
 
-pub use call::{Call, Changes, Operation, Outbound, OwnedOutbound, Party, Unreadable};
+pub use call::{Body, Call, Changes, Operation, Outbound, OwnedOutbound, Party, Unreadable, shown};
 pub use connector::{
     Asking, Authorised, Connector, Host, Leaving, Minted, Presented, Refusal, RefusalBody,
     SecretOf, Unidentified,

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use connectors::smtp::SUBMIT;
 use connectors::{Asking, Connector, Operation, OwnedOutbound};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, header};
@@ -15,6 +16,7 @@ use crate::body::{Held, collect, unpack};
 use crate::cx::Cx;
 use crate::framing::Broken;
 use crate::guard::BROKEN;
+use crate::hold::{Envelope, HOLD, Waiting, What};
 use crate::refused::Refused;
 use crate::registry::{Registry, VendorEntry, secret_of, token_key};
 use crate::seen::Account;
@@ -29,8 +31,19 @@ pub const PURPOSE: &str = "x-cordon-purpose";
 pub(crate) enum Arrival {
     /// Through the door.
     Door { request: Request<Incoming>, from: IpAddr },
+    /// Through the submission door.
+    Mail { vendor: VendorName, shown: Shown, waiting: Waiting, body: Bytes },
+    /// From the spool.
+    Waited { vendor: VendorName, waiting: Waiting, body: Bytes },
     /// From Cordon itself.
     Own { vendor: VendorName, purpose: Purpose, request: OwnedOutbound },
+}
+
+/// The token that a session showed, and from where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub key: [u8; 32],
+    pub from: IpAddr,
 }
 
 impl Arrival {
@@ -38,7 +51,7 @@ impl Arrival {
     pub fn has_body(&self) -> bool {
         match self {
             Self::Door { request, .. } => !request.body().is_end_stream(),
-            Self::Own { .. } => false,
+            Self::Mail { .. } | Self::Waited { .. } | Self::Own { .. } => false,
         }
     }
 }
@@ -60,6 +73,10 @@ pub(crate) struct Admitted {
     pub query: Option<String>,
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// Who sends and gets it, of a mail; its body is the mail.
+    pub envelope: Option<Envelope>,
+    /// Whether it is kept in the spool instead of leaving now.
+    pub waits: bool,
     /// The body's place among all that are held.
     _place: Option<OwnedSemaphorePermit>,
 }
@@ -84,6 +101,12 @@ pub(crate) async fn admit(
 ) -> Result<Admitted, Refused> {
     match arrival {
         Arrival::Door { request, from } => admit_caller(cx, account, request, from).await,
+        Arrival::Mail { vendor, shown, waiting, body } => {
+            admit_waiting(cx, account, vendor, waiting, body, Some(shown))
+        }
+        Arrival::Waited { vendor, waiting, body } => {
+            admit_waiting(cx, account, vendor, waiting, body, None)
+        }
         Arrival::Own { vendor, purpose, request } => {
             admit_own(cx, account, vendor, purpose, request)
         }
@@ -117,7 +140,8 @@ async fn admit_caller(
     let (key, token) = match authenticate(cx, &registry, entry, &parts, path, seen_body) {
         Ok(found) => found,
         Err(refused) => {
-            token::recognise(cx, account, &registry, &parts, from);
+            let values = parts.headers.values().filter_map(|value| value.to_str().ok());
+            token::recognise(cx, account, &registry, values.chain([parts.uri.path()]), from);
             return Err(refused);
         }
     };
@@ -127,7 +151,10 @@ async fn admit_caller(
     let known = registry.workloads.get(&workload);
     let mode = known.and_then(|workload| workload.mode).unwrap_or(entry.vendor.mode);
     account.seen.mode = Some(mode);
-    cx.registry.may_leave(&entry.vendor.name)?;
+    let waits = match cx.registry.may_leave(&entry.vendor.name) {
+        Err(Refused::Held) if cannot_wait(&parts.headers) => true,
+        may => may.map(|()| false)?,
+    };
     check_ready(entry)?;
     let purpose = stated_purpose(&parts.headers)?;
     let Held { bytes, place } = match early {
@@ -146,7 +173,67 @@ async fn admit_caller(
         query: parts.uri.query().map(str::to_owned),
         headers: parts.headers,
         body: bytes,
+        envelope: None,
+        waits,
         _place: place,
+        registry,
+    })
+}
+
+/// What was authenticated before: a mail at its door, whose token must still be good and which is
+/// to wait in the spool, or what comes from there.
+fn admit_waiting(
+    cx: &Cx,
+    account: &mut Account,
+    vendor: VendorName,
+    waiting: Waiting,
+    body: Bytes,
+    shown: Option<Shown>,
+) -> Result<Admitted, Refused> {
+    let registry = cx.registry.load_full();
+    let entry = registry.vendors.get(&vendor).ok_or(Refused::VendorUnknown)?;
+    know_vendor(account, entry);
+    let Waiting { workload, purpose, what } = waiting;
+    account.seen.workload = Some(workload.clone());
+    let waits = shown.is_some();
+    if let Some(Shown { key, from }) = shown {
+        let token = registry.tokens.get(&key).ok_or(Refused::TokenUnknown)?;
+        token::check(account, key, token, from)?;
+    }
+    let known = registry.workloads.get(&workload);
+    let mode = known.and_then(|workload| workload.mode).unwrap_or(entry.vendor.mode);
+    account.seen.mode = Some(mode);
+    let (operation, envelope, (method, path, query, headers)) = match what {
+        What::Mail(envelope) => {
+            let parts = (http::Method::POST, String::new(), None, HeaderMap::new());
+            (Some(&SUBMIT), Some(envelope), parts)
+        }
+        What::Call(call) => {
+            let parts = call.parts().ok_or(Refused::SpoolDamaged)?;
+            (entry.connector.operation(parts.0.as_str(), &parts.1), None, parts)
+        }
+    };
+    account.seen.operation = operation.map(operation_name);
+    match cx.registry.may_leave(&vendor) {
+        Err(Refused::Held) if waits => {}
+        may => may?,
+    }
+    check_ready(entry)?;
+    Ok(Admitted {
+        grant: known.and_then(|workload| workload.grant(&vendor)).cloned(),
+        workload,
+        mode,
+        purpose,
+        operation,
+        method,
+        path,
+        query,
+        headers,
+        body,
+        envelope,
+        waits,
+        _place: None,
+        vendor,
         registry,
     })
 }
@@ -191,6 +278,8 @@ fn admit_own(
         query,
         headers,
         body: request.body.into(),
+        envelope: None,
+        waits: false,
         _place: None,
         vendor,
         registry,
@@ -291,6 +380,11 @@ fn stated_purpose(headers: &HeaderMap) -> Result<Option<Purpose>, Refused> {
         (Some(purpose), None) => Ok(Some(purpose)),
         _ => Err(Refused::PurposeMalformed),
     }
+}
+
+/// Whether the caller asks that its call wait in Cordon while its vendor is on hold.
+fn cannot_wait(headers: &HeaderMap) -> bool {
+    headers.get(HOLD).is_some_and(|value| value.as_bytes() == b"queue")
 }
 
 /// Whether the body is gzip. Any other encoding is refused in every mode.

@@ -4,6 +4,7 @@ use crate::admit::{Arrival, admit};
 use crate::cx::Cx;
 use crate::decide::decide;
 use crate::dispatch::dispatch;
+use crate::hold::hold;
 use crate::read::read;
 use crate::record::record;
 use crate::refused::Refused;
@@ -22,6 +23,9 @@ pub(crate) async fn carry(
     let reading = read(account, &request)?; // which operation, which people, which fields
     let verdict = decide(account, &request, &reading)?; // allow, drop, pseudonymise, refuse
     let outgoing = transform(cx, account, &request, &reading, &verdict)?; // what is to leave
+    if request.waits {
+        return hold(cx, account, &request).await; // in the spool; decided again when it leaves
+    }
     let intent = record(cx, account, &request, &reading, &verdict).await?; // durable BEFORE that
     let answer = dispatch(cx, account, &request, outgoing).await; // one attempt, one write
     settle(cx, account, intent, answer).await // and what came of it

@@ -1,16 +1,18 @@
 //! What every phase is handed: the ledger, the keys, the registry, the way out.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use ledger::Ledger;
 use model::{MacKey, VendorName, World, limits};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::egress::Egress;
 use crate::live::Live;
 use crate::seen::Seen;
+use crate::spool::Spool;
+use crate::submission::relay::Relays;
 
 /// The gateway's keys, each derived for its one use.
 #[derive(Debug, Clone)]
@@ -32,6 +34,8 @@ pub struct Patience {
     pub connect: Duration,
     /// For a vendor's reply, whole.
     pub reply: Duration,
+    /// For a mail to go to a vendor's SMTP host, and for the reply to its final dot.
+    pub mail: Duration,
     /// For a place among the calls to one vendor.
     pub busy: Duration,
     /// How long a connection to a vendor is kept without use.
@@ -46,6 +50,7 @@ impl Default for Patience {
             read: Duration::from_secs(limits::REQUEST_READ_SECONDS),
             connect: Duration::from_secs(limits::VENDOR_CONNECT_SECONDS),
             reply: Duration::from_secs(limits::VENDOR_REPLY_SECONDS),
+            mail: Duration::from_secs(limits::SMTP_REPLY_SECONDS),
             busy: Duration::from_secs(limits::VENDOR_BUSY_SECONDS),
             idle: Duration::from_secs(limits::VENDOR_POOL_IDLE_SECONDS),
             stale: Duration::from_secs(limits::SWITCH_STALE_SECONDS),
@@ -61,6 +66,12 @@ pub(crate) struct Cx {
     pub seen: Arc<dyn Seen>,
     pub registry: Arc<Live>,
     pub patience: Patience,
+    /// Told when another registry stands in the place of the last one.
+    pub replaced: Notify,
+    /// Where calls and mail wait; without one none do.
+    pub spool: OnceLock<Spool>,
+    /// Sessions with vendors that take mail.
+    pub relays: Relays,
     /// Bytes of bodies that may be held.
     pub bodies: Arc<Semaphore>,
     lanes: Mutex<HashMap<VendorName, Arc<Semaphore>>>,
@@ -83,6 +94,9 @@ impl Cx {
             seen,
             registry: Arc::new(Live::new(patience.stale)),
             patience,
+            replaced: Notify::new(),
+            spool: OnceLock::new(),
+            relays: Relays::default(),
             bodies: Arc::new(Semaphore::new(limits::GATEWAY_BODIES_BYTES)),
             lanes: Mutex::default(),
         }

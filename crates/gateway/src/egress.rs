@@ -36,6 +36,7 @@ pub struct Egress(Arc<Inner>);
 
 struct Inner {
     tls: TlsConnector,
+    roots: Arc<RootCertStore>,
     /// Hosts as `host:port` to which private addresses and plain HTTP are allowed.
     allowed: HashSet<String>,
     idle: Mutex<HashMap<(VendorName, Origin), Vec<Idle>>>,
@@ -135,14 +136,16 @@ impl Egress {
     /// When TLS cannot be set up.
     pub fn new(roots: RootCertStore, allowed_hosts: Vec<String>) -> anyhow::Result<Self> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let roots = Arc::new(roots);
         let mut tls = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .context("setting up TLS to vendors")?
-            .with_root_certificates(roots)
+            .with_root_certificates(roots.clone())
             .with_no_client_auth();
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self(Arc::new(Inner {
             tls: TlsConnector::from(Arc::new(tls)),
+            roots,
             allowed: allowed_hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect(),
             idle: Mutex::default(),
         })))
@@ -194,6 +197,26 @@ impl Egress {
         }
         let connecting = timeout(patience.connect, self.connect(origin));
         connecting.await.map_err(|_| Refused::VendorUnreachable)?
+    }
+
+    /// Whose certificates are believed.
+    pub(crate) fn roots(&self) -> Arc<RootCertStore> {
+        self.0.roots.clone()
+    }
+
+    /// A connection to a host that speaks another protocol than HTTP; the same addresses are
+    /// refused. Whether TLS is spoken over it is the caller's to see to.
+    pub(crate) async fn dial(
+        &self,
+        patience: &Patience,
+        host: &str,
+        port: u16,
+    ) -> Result<TcpStream, Refused> {
+        let origin =
+            Origin { tls: true, host: host.to_ascii_lowercase(), port, prefix: String::new() };
+        let allowed = self.0.allowed.contains(&origin.host_port());
+        let dialling = timeout(patience.connect, dial(&origin, allowed));
+        dialling.await.map_err(|_| Refused::VendorUnreachable)?
     }
 
     async fn connect(&self, origin: &Origin) -> Result<Line, Refused> {

@@ -15,6 +15,7 @@ mod door;
 mod egress;
 mod framing;
 mod guard;
+mod hold;
 mod live;
 mod mark;
 mod own;
@@ -22,10 +23,12 @@ mod read;
 mod record;
 mod refused;
 mod registry;
+mod release;
 mod reply;
 mod seen;
 mod settle;
 mod spool;
+mod submission;
 mod token;
 mod transform;
 mod wire;
@@ -34,7 +37,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use ledger::{Ledger, RefusedCall};
-use model::{Coded as _, World};
+use model::{CallId, Coded as _, VendorName, World};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
@@ -42,6 +45,7 @@ pub use admit::{OWN_WORKLOAD, PURPOSE};
 pub use cx::{GatewayKeys, Patience};
 pub use egress::{Egress, native_roots};
 pub use framing::Broken;
+pub use hold::HOLD;
 pub use live::Freshness;
 pub use mark::{mark_of, mark_of_digest, pieces, token_marks};
 pub use refused::Refused;
@@ -91,6 +95,7 @@ impl Gateway {
     /// no call begins to leave for a vendor that the new one cuts off.
     pub fn replace(&self, registry: Registry) {
         self.cx.registry.store(registry);
+        self.cx.replaced.notify_waiters();
     }
 
     /// Says that the present registry was what is kept at the moment `asked`. Whoever gives the
@@ -110,6 +115,17 @@ impl Gateway {
         self.cx.registry.load_full()
     }
 
+    /// Lets calls and mail wait in this spool; [`Gateway::release`] lets them leave. Of two the
+    /// first holds.
+    pub fn wait_in(&self, spool: Spool) {
+        self.cx.spool.get_or_init(|| spool);
+    }
+
+    /// How much waits for this vendor.
+    pub fn backlog(&self, vendor: &VendorName) -> Backlog {
+        self.cx.spool.get().map(|spool| spool.backlog(vendor)).unwrap_or_default()
+    }
+
     /// Serves `/v/<vendor>/…` until `stop`, then waits for what is under way.
     ///
     /// # Errors
@@ -124,16 +140,26 @@ impl Gateway {
 
     /// Carries one request and sees to it that it is on record and that [`Seen`] is told once.
     async fn run(&self, arrival: Arrival) -> (Account, Result<Reply, Refused>) {
-        let cx = &self.cx;
-        let mut account = Account::open(&cx.world);
-        let result = carry(cx, &mut account, arrival).await;
-        if let Err(refused) = &result {
+        self.run_as(self.cx.world.id(), arrival).await
+    }
+
+    /// As [`Gateway::run`], of a request that has its id already.
+    async fn run_as(&self, call: CallId, arrival: Arrival) -> (Account, Result<Reply, Refused>) {
+        let mut account = Account::of(&self.cx.world, call);
+        let result = carry(&self.cx, &mut account, arrival).await;
+        let account = self.close(account, result.as_ref().err()).await;
+        (account, result)
+    }
+
+    /// Puts on record why nothing left, if so, and tells [`Seen`].
+    async fn close(&self, mut account: Account, refused: Option<&Refused>) -> Account {
+        if let Some(refused) = refused {
             account.seen.code = Some(refused.code());
             self.record_refusal(&mut account, refused).await;
         }
         account.close();
-        cx.seen.call(&account.seen);
-        (account, result)
+        self.cx.seen.call(&account.seen);
+        account
     }
 
     /// Records a call that was refused before it had an intent.

@@ -4,6 +4,7 @@ use connectors::Unreadable;
 use model::{Blame, Coded, Field, limits};
 
 use crate::framing::Broken;
+use crate::spool::NotKept;
 
 /// Why a call was not carried, or what became of it at the vendor.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -113,6 +114,33 @@ pub enum Refused {
     /// The reply is in an encoding that cannot be searched for the credential.
     #[error("the vendor's reply is in an encoding that cannot be read")]
     ReplyEncoding,
+    /// The vendor does not take mail over SMTP.
+    #[error("this vendor takes no mail over SMTP")]
+    NoSmtp,
+    /// The vendor's SMTP host does not take the credential.
+    #[error("the vendor's SMTP host does not take the credential")]
+    VendorLogin,
+    /// The vendor's SMTP host cannot be given such an envelope.
+    #[error("the vendor's SMTP host takes no mail from or to such an address")]
+    MailUnfit,
+    /// The connection to the vendor's SMTP host ended before the mail did.
+    #[error("the connection to the vendor ended before the mail did")]
+    MailCut,
+    /// It cannot be kept until it may leave.
+    #[error("{0}")]
+    NotKept(NotKept),
+    /// What waited does not read any more.
+    #[error("what waited for the vendor cannot be read any more")]
+    SpoolDamaged,
+    /// It waited longer than it may.
+    #[error("it waited {} seconds for the vendor, as long as may be", limits::SPOOL_AGE_SECONDS)]
+    HeldExpired,
+    /// It waited, and then calls to the vendor were stopped.
+    #[error("it waited for the vendor, to which calls are stopped now")]
+    HeldDiscarded,
+    /// The process ended while it was under way.
+    #[error("the process ended while the call was under way")]
+    Interrupted,
     /// A defect in Cordon.
     #[error("the gateway failed at this call")]
     Fault,
@@ -134,22 +162,29 @@ impl Refused {
             | Self::VendorNotGranted
             | Self::PurposeNotGranted
             | Self::FieldNotGranted(_)
-            | Self::FieldRefused(_) => 403,
+            | Self::FieldRefused(_)
+            | Self::HeldExpired
+            | Self::HeldDiscarded
+            | Self::NoSmtp
+            | Self::MailUnfit => 403,
             Self::VendorUnknown => 404,
             Self::BodySlow => 408,
             Self::BodyTooLarge(_) | Self::Inflates => 413,
             Self::EncodingUnknown => 415,
-            Self::Held => 429,
-            Self::Fault => 500,
+            Self::Held | Self::NotKept(NotKept::Full) => 429,
+            Self::Fault | Self::Interrupted | Self::SpoolDamaged => 500,
             Self::EndpointRefused
             | Self::AddressRefused
             | Self::VendorUnreachable
             | Self::VendorTls
             | Self::VendorLost
+            | Self::VendorLogin
+            | Self::MailCut
             | Self::ReplyTooLarge
             | Self::ReplyRedirects
             | Self::ReplyEncoding => 502,
-            Self::Busy
+            Self::NotKept(NotKept::Disk)
+            | Self::Busy
             | Self::SwitchUnknown
             | Self::LedgerDown
             | Self::VendorBusy
@@ -161,11 +196,16 @@ impl Refused {
     /// After how many seconds the same call may get through, if waiting helps.
     pub const fn retry_after_seconds(&self) -> Option<u64> {
         match self {
-            Self::Held => Some(limits::HOLD_RETRY_SECONDS),
+            Self::Held | Self::NotKept(NotKept::Full) => Some(limits::HOLD_RETRY_SECONDS),
             Self::SwitchUnknown => Some(limits::SWITCH_STALE_SECONDS),
             Self::Busy | Self::VendorBusy => Some(limits::VENDOR_BUSY_SECONDS),
             _ => None,
         }
+    }
+
+    /// Whether the same request may get through later, with nothing changed by its caller.
+    pub const fn passes(&self) -> bool {
+        matches!(self.status(), 429 | 502 | 503 | 504) || matches!(self, Self::VendorUnknown)
     }
 }
 
@@ -207,6 +247,15 @@ impl Coded for Refused {
             Self::ReplyTooLarge => "reply-too-large",
             Self::ReplyRedirects => "reply-redirects",
             Self::ReplyEncoding => "reply-encoding",
+            Self::NoSmtp => "no-smtp",
+            Self::VendorLogin => "vendor-login",
+            Self::MailUnfit => "mail-unfit",
+            Self::MailCut => "mail-cut",
+            Self::NotKept(why) => why.code(),
+            Self::SpoolDamaged => "spool-damaged",
+            Self::HeldExpired => "held-expired",
+            Self::HeldDiscarded => "held-discarded",
+            Self::Interrupted => "interrupted",
             Self::Fault => "gateway-fault",
         }
     }
@@ -219,7 +268,9 @@ impl Coded for Refused {
             | Self::VendorSlow
             | Self::ReplyTooLarge
             | Self::ReplyRedirects
-            | Self::ReplyEncoding => Blame::Vendor,
+            | Self::ReplyEncoding
+            | Self::VendorLogin
+            | Self::MailCut => Blame::Vendor,
             Self::Held
             | Self::Stopped
             | Self::SwitchUnknown
@@ -229,6 +280,11 @@ impl Coded for Refused {
             | Self::CredentialMissing
             | Self::EndpointRefused
             | Self::AddressRefused
+            | Self::NotKept(_)
+            | Self::SpoolDamaged
+            | Self::HeldExpired
+            | Self::HeldDiscarded
+            | Self::Interrupted
             | Self::Fault => Blame::Ours,
             _ => Blame::Caller,
         }
@@ -238,6 +294,12 @@ impl Coded for Refused {
 impl From<Broken> for Refused {
     fn from(broken: Broken) -> Self {
         Self::Broken(broken)
+    }
+}
+
+impl From<NotKept> for Refused {
+    fn from(why: NotKept) -> Self {
+        Self::NotKept(why)
     }
 }
 

@@ -32,6 +32,8 @@ pub enum Left {
     NotSent,
     /// Some of it may have arrived.
     Unknown,
+    /// It waits in Cordon and leaves later, or ends with a record of its own.
+    Held,
 }
 
 impl Left {
@@ -41,6 +43,7 @@ impl Left {
             Self::Sent(_) => "sent",
             Self::NotSent => "not-sent",
             Self::Unknown => "unknown",
+            Self::Held => "held",
         }
     }
 }
@@ -98,13 +101,20 @@ pub(crate) struct Account {
     pub body_read: bool,
     /// Whether the ledger has an intent of this call.
     pub recorded: bool,
+    /// The ids under which what is kept will leave.
+    pub kept: Vec<CallId>,
     began: Instant,
 }
 
 impl Account {
     pub fn open(world: &World) -> Self {
+        Self::of(world, world.id())
+    }
+
+    /// The account of a call that has its id already.
+    pub fn of(world: &World, call: CallId) -> Self {
         let seen = SeenCall {
-            call: world.id(),
+            call,
             at: world.now(),
             vendor: None,
             workload: None,
@@ -119,7 +129,8 @@ impl Account {
             warnings: Vec::new(),
             micros: Micros::default(),
         };
-        Self { seen, connector: None, body_read: false, recorded: false, began: Instant::now() }
+        let (kept, began) = (Vec::new(), Instant::now());
+        Self { seen, connector: None, body_read: false, recorded: false, kept, began }
     }
 
     pub fn warn(&mut self, code: &'static str) {

@@ -192,14 +192,16 @@ impl Spool {
         Some(Taken { inner: self.0.clone(), part, ended: false })
     }
 
+    /// Takes the next part of this lane whose entry came no later than `at`, whether its time has
+    /// come or not.
+    pub fn take_older(&self, lane: &Lane, at: Timestamp) -> Option<Taken> {
+        let part = self.0.shelf().take_older(lane, at)?;
+        Some(Taken { inner: self.0.clone(), part, ended: false })
+    }
+
     /// Every lane in which something waits.
     pub fn lanes(&self) -> Vec<Lane> {
         self.0.shelf().lanes()
-    }
-
-    /// When the next part of this lane has its time, if none is due.
-    pub fn due(&self, lane: &Lane) -> Option<Timestamp> {
-        self.0.shelf().due(lane)
     }
 
     /// How much waits for this vendor.
@@ -291,6 +293,12 @@ impl Taken {
         spawn_blocking(move || entry.read()).await.map_err(io::Error::other)?
     }
 
+    /// Nothing was tried: it waits as before.
+    pub fn put_back(mut self) {
+        self.ended = true;
+        self.inner.shelf().put_back(&self.part, self.part.suspect);
+    }
+
     /// It left, or never will.
     ///
     /// # Errors
@@ -323,7 +331,7 @@ impl Taken {
 impl Drop for Taken {
     fn drop(&mut self) {
         if !self.ended {
-            self.inner.shelf().put_back(&self.part);
+            self.inner.shelf().put_back(&self.part, true);
             self.inner.changed.notify_waiters();
         }
     }

@@ -4,7 +4,6 @@
 
 use std::net::IpAddr;
 
-use http::request::Parts;
 use model::{Network, Sighting, Timestamp, VendorName, WorkloadName, limits};
 
 use crate::cx::Cx;
@@ -80,15 +79,14 @@ pub(crate) fn check(
 }
 
 /// Recognises a token for another vendor in what a refused request shows.
-pub(crate) fn recognise(
+pub(crate) fn recognise<'a>(
     cx: &Cx,
     account: &mut Account,
     registry: &Registry,
-    parts: &Parts,
+    texts: impl Iterator<Item = &'a str>,
     from: IpAddr,
 ) {
-    let values = parts.headers.values().filter_map(|value| value.to_str().ok());
-    let shown = values.chain([parts.uri.path()]).flat_map(pieces).take(limits::TOKEN_PIECES);
+    let shown = texts.flat_map(pieces).take(limits::TOKEN_PIECES);
     let mut marks = shown.map(|piece| mark_of(&cx.keys.token, piece));
     if let Some(key) = marks.find_map(|mark| registry.marks.get(&mark)) {
         let wrong = Some(Sighting::OtherDoor);

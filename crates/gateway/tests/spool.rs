@@ -114,7 +114,6 @@ async fn each_part_of_an_entry_stands_for_itself() {
     let (spool, _) = open_with(dir.path(), &clock, SpoolLimits::default());
     let taken = take(&spool, &mails);
     assert_eq!(calls(&taken), [3], "the first has ended, the second has to wait");
-    assert_eq!(spool.due(&mails), Some(due));
     later.advance_seconds(60);
     let deferred = spool.take(&mails).expect("it is time");
     assert_eq!((deferred.call(), deferred.attempts(), deferred.index()), (call(9), 1, 1));
@@ -263,8 +262,9 @@ async fn nothing_kept_is_lost_and_nothing_ended_comes_back_by_kill_9() {
     const NAME: &str = "nothing_kept_is_lost_and_nothing_ended_comes_back_by_kill_9";
     const DIR: &str = "CORDON_TEST_SPOOL_DIR";
     const ROUND: &str = "CORDON_TEST_SPOOL_ROUND";
-    if let (Some(dir), Ok(round)) = (std::env::var_os(DIR), std::env::var(ROUND)) {
-        return churn(Path::new(&dir), round.parse().expect("a number")).await;
+    if let (Some(dir), Some(round)) = (std::env::var_os(DIR), std::env::var_os(ROUND)) {
+        let round = round.to_str().and_then(|round| round.parse().ok());
+        return churn(Path::new(&dir), round.expect("a number")).await;
     }
     let dir = scratch();
     let (mut kept, mut ending, mut ended) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());

@@ -14,7 +14,7 @@ use model::{
     World, limits,
 };
 
-use crate::disclosure::{Disclosure, Holding, Import, Intent, Outcome, RefusedCall};
+use crate::disclosure::{Disclosure, Holding, Import, Intent, Outcome, RefusedCall, Settled};
 use crate::exposure::{Exposure, Holdings, Question, fields_in_run, fields_in_tail};
 use crate::lock::Lock;
 use crate::manifest::{Manifest, key_check};
@@ -295,6 +295,19 @@ impl Ledger {
             })
         };
         view.frozen.is_some_and(|tail| tail.knows(call)) || view.runs.iter().any(sealed)
+    }
+
+    /// Whether it is recorded that nothing of this call left. Asked about calls of moments ago: of
+    /// those that are sealed already it says no.
+    pub fn certainly_not_sent(&self, call: CallId) -> bool {
+        let view = {
+            let state = self.0.shared.read();
+            if let Some(settled) = state.tail.settled(call) {
+                return settled == Settled::NotSent;
+            }
+            state.view()
+        };
+        view.frozen.and_then(|tail| tail.settled(call)) == Some(Settled::NotSent)
     }
 
     /// Who is exposed when an intruder had this reach at the vendor in this window. Blocking.

@@ -173,6 +173,12 @@ impl Tail {
         known.is_some_and(|&call| self.calls[call as usize].origin == Origin::Gateway)
     }
 
+    /// How an intent of this id stands, if there is one in it.
+    pub fn settled(&self, call: CallId) -> Option<Settled> {
+        let call = &self.calls[*self.by_call.get(&call)? as usize];
+        (call.origin == Origin::Gateway).then(|| call.settled())
+    }
+
     /// Calls without an outcome.
     pub fn open_calls(&self) -> impl Iterator<Item = CallId> {
         let open = self.calls.iter().filter(|call| call.settled() == Settled::Open);

@@ -65,11 +65,16 @@ pub trait Desk: Send + Sync + 'static {
     /// `AUTH` is offered, over TLS alone.
     fn anonymous(&self) -> Option<Self::Login>;
 
-    /// Whose name and password these are.
+    /// Whose name and password these are, shown from this address.
     ///
     /// # Errors
     /// The answer, when they are nobody's.
-    fn log_in(&self, user: &str, password: &Secret<String>) -> Result<Self::Login, Answer>;
+    fn log_in(
+        &self,
+        peer: IpAddr,
+        user: &str,
+        password: &Secret<String>,
+    ) -> Result<Self::Login, Answer>;
 
     /// Whether this recipient may be sent to.
     ///
@@ -115,7 +120,7 @@ impl Desk for Arc<dyn Inbox> {
         Some(())
     }
 
-    fn log_in(&self, _: &str, _: &Secret<String>) -> Result<(), Answer> {
+    fn log_in(&self, _: IpAddr, _: &str, _: &Secret<String>) -> Result<(), Answer> {
         Err(Answer::new(502, "5.5.1", "not offered here"))
     }
 

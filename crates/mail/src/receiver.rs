@@ -185,13 +185,15 @@ impl<D: Desk> Reception<'_, D> {
                 return Ok(());
             };
             let next = match next {
-                Next::LogIn { user, password } => match self.desk.log_in(&user, &password) {
-                    Ok(known) => {
-                        login = Some(known);
-                        dialogue.logged_in()
+                Next::LogIn { user, password } => {
+                    match self.desk.log_in(wire.peer()?, &user, &password) {
+                        Ok(known) => {
+                            login = Some(known);
+                            dialogue.logged_in()
+                        }
+                        Err(answer) => dialogue.refuse(&answer.to_string()),
                     }
-                    Err(answer) => dialogue.refuse(&answer.to_string()),
-                },
+                }
                 next => next,
             };
             match next {

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
@@ -31,7 +32,7 @@ impl Desk for Counter {
         None
     }
 
-    fn log_in(&self, user: &str, password: &Secret<String>) -> Result<String, Answer> {
+    fn log_in(&self, _: IpAddr, user: &str, password: &Secret<String>) -> Result<String, Answer> {
         if user == "apikey" && password.matches(b"SG.secret") {
             return Ok(user.to_owned());
         }

@@ -79,6 +79,15 @@ pub const SWITCH_STALE_SECONDS: u64 = 5;
 pub const SWITCH_WATCH_MS: u64 = 100;
 /// How long a question about the switches waits for a change: less than they hold unconfirmed.
 pub const SWITCH_WAIT_SECONDS: u64 = 2;
+/// How long anything waits there: mail and messages that are a day late help nobody, and Cordon is
+/// to keep as little of anybody as it can.
+pub const SPOOL_AGE_SECONDS: i64 = 24 * 60 * 60;
+/// Waits between attempts at one entry; the last one holds for all that follow.
+pub const SPOOL_RETRY_SECONDS: [i64; 5] = [30, 120, 300, 900, 1_800];
+/// A vendor at which nobody answers is asked again after 1, 2, 4, … seconds, at most this many.
+pub const SPOOL_PAUSE_SECONDS: i64 = 60;
+/// Sessions with one vendor's SMTP host at once; big ones take dozens, small relays about ten.
+pub const SUBMISSION_CONNECTIONS: usize = 8;
 /// SendGrid's own bounds: personalizations per call, and recipients in one.
 pub const PERSONALIZATIONS: usize = 1_000;
 /// SendGrid's bound on contacts per upsert.

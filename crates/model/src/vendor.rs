@@ -141,6 +141,9 @@ pub struct Vendor {
     pub connector: String,
     /// Another address than the vendor's own, such as a region's or a sandbox's.
     pub endpoint: Option<String>,
+    /// Another SMTP host than the vendor's own, as `host:port`.
+    #[serde(default)]
+    pub smtp: Option<String>,
     /// Days that it keeps what it is given; `None` is unknown, which counts as for ever.
     pub retention_days: Option<u32>,
     /// Its lists that we know of.

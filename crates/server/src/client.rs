@@ -27,6 +27,12 @@ pub struct Running {
     pub portal: String,
     /// The canary receiver's address.
     pub smtp: String,
+    /// The submission door's address, if there is one.
+    #[serde(default)]
+    pub submission: Option<String>,
+    /// The address of the one that is encrypted from the first byte, if there is one.
+    #[serde(default)]
+    pub submissions: Option<String>,
     /// The process.
     pub process: u32,
 }

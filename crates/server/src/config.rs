@@ -34,6 +34,8 @@ pub struct Config {
     pub relay: Relay,
     /// The only way out.
     pub gateway: Gateway,
+    /// The door for mail that workloads hand in.
+    pub submission: Submission,
     /// What happens by itself.
     pub policy: Policy,
 }
@@ -87,6 +89,10 @@ pub struct Listen {
     pub portal: SocketAddr,
     /// Mail to canaries.
     pub smtp: SocketAddr,
+    /// Mail that workloads hand in for vendors, encrypted by `STARTTLS`; none when absent.
+    pub submission: Option<SocketAddr>,
+    /// The same, encrypted from the first byte.
+    pub submissions: Option<SocketAddr>,
 }
 
 /// How others reach us; empty means by the address that we listen on.
@@ -139,6 +145,18 @@ pub enum RelayTls {
     Opportunistic,
     /// In the clear: for a relay on this machine.
     None,
+}
+
+/// The door for mail that workloads hand in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Submission {
+    /// The name by which workloads reach it, which its certificate shows.
+    pub hostname: String,
+    /// Its certificate chain; without one it makes its own, which nobody vouches for.
+    pub certificate: Option<PathBuf>,
+    /// The key of the certificate.
+    pub key: Option<PathBuf>,
 }
 
 /// The only way out.
@@ -195,6 +213,7 @@ impl Default for Config {
             directory: Directory::default(),
             relay: Relay::default(),
             gateway: Gateway::default(),
+            submission: Submission::default(),
             policy: Policy::default(),
         }
     }
@@ -232,7 +251,20 @@ impl Default for Company {
 impl Default for Listen {
     fn default() -> Self {
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        Self { gateway: local(8025), api: local(8026), portal: local(8027), smtp: local(8028) }
+        Self {
+            gateway: local(8025),
+            api: local(8026),
+            portal: local(8027),
+            smtp: local(8028),
+            submission: None,
+            submissions: None,
+        }
+    }
+}
+
+impl Default for Submission {
+    fn default() -> Self {
+        Self { hostname: "localhost".into(), certificate: None, key: None }
     }
 }
 
@@ -318,6 +350,9 @@ impl Config {
         }
         if self.company.mail_domains.contains(&self.company.canary_domain) {
             return Err("company.canary_domain: it must not be a domain that you send from".into());
+        }
+        if self.submission.certificate.is_some() != self.submission.key.is_some() {
+            return Err("submission: certificate and key go together".into());
         }
         if self.relay.connections == 0 || self.relay.rate_per_second == 0 {
             return Err("relay: connections and rate_per_second are at least 1".into());

@@ -43,6 +43,7 @@ pub async fn examine(app: &App) -> Result<Vec<Check>> {
     let mut checks = vec![ledger(app), switches(app), directory(app).await];
     checks.push(relay(app).await);
     checks.extend(audit(app).await);
+    checks.extend(spool(app));
     checks.extend(vendors(app).await?);
     checks.extend(dkim(app));
     Ok(checks)
@@ -67,6 +68,33 @@ fn switches(app: &App) -> Check {
             format!("not confirmed for {age:.1} s, more than {limit} s: nothing leaves"),
         ),
     }
+}
+
+/// What waits in the gateway, and the door that mail comes in by.
+fn spool(app: &App) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if app.spool_damaged > 0 {
+        let detail = format!("{} entries do not open: see the log", app.spool_damaged);
+        checks.push(check(Verdict::Wrong, "spool", detail));
+    }
+    let registry = app.gateway.registry();
+    let backlogs = registry.vendors.keys().map(|name| (name, app.gateway.backlog(name)));
+    let waiting: Vec<_> =
+        backlogs.filter(|(_, backlog)| backlog.calls + backlog.mails > 0).collect();
+    for (name, backlog) in &waiting {
+        let (calls, mails) = (backlog.calls, backlog.mails);
+        let detail = format!("{calls} calls and {mails} mails wait for `{name}`");
+        checks.push(check(Verdict::Look, "spool", detail));
+    }
+    if checks.is_empty() {
+        checks.push(check(Verdict::Right, "spool", "nothing waits"));
+    }
+    let listens = app.addresses.submission.is_some() || app.addresses.submissions.is_some();
+    if listens && app.config.submission.certificate.is_none() {
+        let detail = "nobody vouches for its certificate: workloads must be told to trust it";
+        checks.push(check(Verdict::Look, "submission door", detail));
+    }
+    checks
 }
 
 async fn directory(app: &App) -> Check {

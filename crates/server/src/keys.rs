@@ -26,6 +26,8 @@ pub struct Keys {
     pub notice_code: MacKey,
     /// Secrets at rest.
     pub seal: SealKey,
+    /// What waits in the gateway's spool.
+    pub spool: SealKey,
     /// The first operator's token, for whoever can read the data folder.
     pub first_operator: Secret<String>,
     /// Signatures of notices.
@@ -93,6 +95,7 @@ impl Keys {
             pseudonym: root.mac_key("pseudonym"),
             notice_code: root.mac_key("notice-code"),
             seal: root.seal_key("secrets"),
+            spool: root.seal_key("spool"),
             first_operator,
             dkim,
         })

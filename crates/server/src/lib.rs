@@ -40,7 +40,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
-use gateway::{Egress, Gateway, GatewayKeys, Patience};
+use gateway::{Egress, Gateway, GatewayKeys, Patience, Spool, SpoolLimits};
 use ledger::{Ledger, LedgerKeys};
 use model::{OperatorName, World};
 use serde_json::{Value, json};
@@ -161,6 +161,7 @@ async fn open(config: Config, world: World, addresses: Places) -> Result<App> {
     };
     let to = ledger.clone();
     let gateway = Gateway::with_patience(to, gateway_keys, world.clone(), egress, seen, patience);
+    let damaged = open_spool(&gateway, &data, &keys, &world).await?;
     Ok(App::new(Parts {
         directory: directory::open(config.directory.path.as_deref()).into(),
         config,
@@ -177,7 +178,19 @@ async fn open(config: Config, world: World, addresses: Places) -> Result<App> {
         portal_rate: portal::Rate::default(),
         token_book,
         traffic,
+        spool_damaged: damaged,
     }))
+}
+
+/// Opens the spool, in which calls and mail wait. How many entries of it do not open.
+async fn open_spool(gateway: &Gateway, data: &Path, keys: &Keys, world: &World) -> Result<usize> {
+    let (dir, key, world) = (data.join("spool"), keys.spool.clone(), world.clone());
+    let open = move || Spool::open(&dir, key, world, SpoolLimits::default());
+    let (spool, recovered) =
+        tokio::task::spawn_blocking(open).await.context("opening the spool")??;
+    tracing::info!(?recovered, "the spool is open");
+    gateway.wait_in(spool);
+    Ok(recovered.damaged)
 }
 
 /// Makes the first operator, whose token is in the data folder, if there is none.
@@ -220,12 +233,14 @@ impl model::Coded for NotOpened {
     }
 }
 
-/// The four listeners.
+/// The listeners.
 struct Doors {
     gateway: TcpListener,
     api: TcpListener,
     portal: TcpListener,
     smtp: TcpListener,
+    submission: Option<TcpListener>,
+    submissions: Option<TcpListener>,
 }
 
 impl Doors {
@@ -234,22 +249,36 @@ impl Doors {
             let bound = TcpListener::bind(at).await;
             Ok(bound.map_err(|source| NotOpened { door, at, source })?)
         }
+        async fn may_listen(
+            door: &'static str,
+            at: Option<SocketAddr>,
+        ) -> Result<Option<TcpListener>> {
+            Ok(match at {
+                Some(at) => Some(listen(door, at).await?),
+                None => None,
+            })
+        }
         let listen_on = &config.listen;
         Ok(Self {
             gateway: listen("gateway", listen_on.gateway).await?,
             api: listen("API", listen_on.api).await?,
             portal: listen("portal", listen_on.portal).await?,
             smtp: listen("canary receiver", listen_on.smtp).await?,
+            submission: may_listen("submission door", listen_on.submission).await?,
+            submissions: may_listen("submission door", listen_on.submissions).await?,
         })
     }
 
     fn places(&self) -> Result<Places> {
         let url = |listener: &TcpListener| listener.local_addr().map(|at| format!("http://{at}"));
+        let at = |listener: &TcpListener| listener.local_addr().map(|at| at.to_string());
         Ok(Places {
             api: url(&self.api)?,
             gateway: url(&self.gateway)?,
             portal: url(&self.portal)?,
-            smtp: self.smtp.local_addr()?.to_string(),
+            smtp: at(&self.smtp)?,
+            submission: self.submission.as_ref().map(at).transpose()?,
+            submissions: self.submissions.as_ref().map(at).transpose()?,
             process: std::process::id(),
         })
     }
@@ -286,8 +315,27 @@ impl Doors {
         door("api", Box::pin(serve(self.api, api, stop())));
         door("portal", Box::pin(serve(self.portal, portal::router(app), stop())));
         door("smtp", Box::pin(receiver.serve(self.smtp, inbox, stop())));
+        for (listener, implicit_tls) in [(self.submission, false), (self.submissions, true)] {
+            let Some(listener) = listener else { continue };
+            let mut receiver = submission(&app.config.submission)?;
+            receiver.implicit_tls = implicit_tls;
+            let serving = app.gateway.clone().serve_submission(receiver, listener, stop());
+            door("submission", Box::pin(serving));
+        }
+        door("release", Box::pin(app.gateway.clone().release(stop())));
         Ok(seen)
     }
+}
+
+/// The receiver of mail that workloads hand in.
+fn submission(config: &config::Submission) -> Result<mail::Receiver> {
+    let read =
+        |path: &Path| std::fs::read(path).with_context(|| format!("reading `{}`", path.display()));
+    let tls = match (&config.certificate, &config.key) {
+        (Some(chain), Some(key)) => mail::server_config(&read(chain)?, &read(key)?)?,
+        _ => mail::self_signed(&config.hostname)?,
+    };
+    Ok(mail::Receiver::new(&config.hostname, tls))
 }
 
 type BoxedServe = std::pin::Pin<Box<dyn Future<Output = Result<()>> + Send>>;

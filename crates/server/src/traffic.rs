@@ -15,6 +15,8 @@ pub struct Counts {
     pub sent: u64,
     /// Requests that may have arrived.
     pub unknown: u64,
+    /// Requests that were kept in the spool; each is counted again when it leaves or ends.
+    pub held: u64,
     /// Requests that did not leave, per code.
     pub refused: BTreeMap<&'static str, u64>,
     /// What `enforce` would have refused, per code.
@@ -52,6 +54,7 @@ impl Seen for Traffic {
         match seen.outcome {
             Left::Sent(_) => counts.sent += 1,
             Left::Unknown => counts.unknown += 1,
+            Left::Held => counts.held += 1,
             Left::NotSent => {
                 *counts.refused.entry(seen.code.unwrap_or("not-sent")).or_default() += 1
             }

@@ -74,6 +74,7 @@ pub(crate) fn vendor(id: u128, name: &str) -> Vendor {
         name: vendor_name(name),
         connector: "sendgrid".to_owned(),
         endpoint: None,
+        smtp: None,
         retention_days: Some(30),
         lists: Vec::new(),
         contract: Contract::default(),

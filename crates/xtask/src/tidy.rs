@@ -12,7 +12,7 @@ const WALLS: [(&str, &[&str]); 15] = [
     ("model", &[]),
     ("connectors", &["model"]),
     ("ledger", &["model"]),
-    ("gateway", &["model", "connectors", "ledger"]),
+    ("gateway", &["model", "connectors", "ledger", "mail"]),
     ("watch", &["model", "connectors", "mail"]),
     ("detect", &["model"]),
     ("incident", &["model", "connectors"]),

@@ -94,6 +94,7 @@ fn terms(terms: VendorTerms) -> Vec<(&'static str, Value)> {
         .collect();
     vec![
         ("endpoint", json!(terms.endpoint)),
+        ("smtp", json!(terms.smtp)),
         ("retention_days", json!(terms.retention_days)),
         ("lists", list_or_null(terms.lists)),
         ("contract", contract),
@@ -131,6 +132,7 @@ fn vendor(command: VendorCommand) -> Result<Call> {
             let body = json!({ "secret": text_in(&secret_file)? });
             Call::post(format!("{}/webhook", at(&vendor)), body).method(Method::PUT)
         }
+        VendorCommand::Held { vendor } => Call::get(format!("{}/held", at(&vendor))),
         VendorCommand::Switch { vendor, switch, direct: _ } => {
             Call::post(format!("{}/switch", at(&vendor)), json!({ "switch": switch }))
         }

@@ -127,13 +127,26 @@ impl Shelf {
 
     /// The next part in this lane whose time has come.
     pub fn take(&mut self, lane: &Lane, now: Timestamp) -> Option<Part> {
-        let numbers = self.lanes.get(lane)?;
-        let in_order = if lane.kind == Kind::Call { 1 } else { numbers.len() };
-        for &number in numbers.iter().take(in_order) {
+        let in_order = if lane.kind == Kind::Call { 1 } else { usize::MAX };
+        self.take_first(lane, in_order, &|_, part| part.due <= now)
+    }
+
+    /// The next part in this lane whose entry came no later than `at`.
+    pub fn take_older(&mut self, lane: &Lane, at: Timestamp) -> Option<Part> {
+        self.take_first(lane, usize::MAX, &|item_at, _| item_at <= at)
+    }
+
+    fn take_first(
+        &mut self,
+        lane: &Lane,
+        entries: usize,
+        fits: &dyn Fn(Timestamp, &Standing) -> bool,
+    ) -> Option<Part> {
+        for &number in self.lanes.get(lane)?.iter().take(entries) {
             let item = self.items.get_mut(&number)?;
             let at = item.at;
             let mut parts = item.parts.iter_mut().enumerate();
-            let next = parts.find(|(_, part)| part.state == State::Waits && part.due <= now);
+            let next = parts.find(|(_, part)| part.state == State::Waits && fits(at, part));
             if let Some((index, part)) = next {
                 part.state = State::Taken;
                 let Standing { call, attempts, suspect, .. } = *part;
@@ -143,19 +156,11 @@ impl Shelf {
         None
     }
 
-    /// When the next part in this lane has its time.
-    pub fn due(&self, lane: &Lane) -> Option<Timestamp> {
-        let numbers = self.lanes.get(lane)?;
-        let items = numbers.iter().filter_map(|number| self.items.get(number));
-        let waiting = items.flat_map(|item| &item.parts).filter(|part| part.state == State::Waits);
-        waiting.map(|part| part.due).min()
-    }
-
-    /// A part that was taken waits again. What became of it only the ledger knows.
-    pub fn put_back(&mut self, part: &Part) {
+    /// A part that was taken waits again; a suspect one until the ledger tells what became of it.
+    pub fn put_back(&mut self, part: &Part, suspect: bool) {
         if let Some(standing) = self.part(part.number, part.index) {
             standing.state = State::Waits;
-            standing.suspect = true;
+            standing.suspect = suspect;
         }
     }
 

@@ -3,11 +3,14 @@
 mod connectors_wrapped;
 mod egress;
 mod framing;
+mod hold;
 mod limits;
+mod office;
 mod own;
 mod policy;
 mod record;
 mod stop;
+mod submission;
 mod support;
 mod switch;
 mod token;

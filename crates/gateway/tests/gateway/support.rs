@@ -267,11 +267,18 @@ impl Recorder {
     }
 }
 
+/// What every house's clock says.
+pub fn now() -> Timestamp {
+    Timestamp::parse("2026-02-05T02:00:00Z").expect("a time")
+}
+
 /// What is registered; a test changes what it is about.
 pub struct Setup {
     pub connector: &'static dyn Connector,
     pub credential: Option<&'static str>,
     pub endpoint: String,
+    /// Its SMTP host, if it is spoken to.
+    pub smtp: Option<String>,
     pub mode: Mode,
     pub own_mode: Option<Mode>,
     pub switch: Switch,
@@ -295,6 +302,7 @@ impl Setup {
             connector: connector(name).expect("a connector"),
             credential: Some(credential),
             endpoint,
+            smtp: None,
             mode: Mode::Enforce,
             own_mode: None,
             switch: Switch::Open,
@@ -319,6 +327,7 @@ impl Setup {
             name: self.name(),
             connector: self.connector.name().to_owned(),
             endpoint: Some(self.endpoint.clone()),
+            smtp: self.smtp.clone(),
             retention_days: Some(30),
             lists: Vec::new(),
             contract: Contract::default(),
@@ -373,9 +382,18 @@ impl House {
 
     /// A house whose way out is given.
     pub async fn leading_out(setups: Vec<Setup>, patience: Patience, egress: Egress) -> Self {
+        let (world, _) = World::fixed(now(), 1);
+        Self::in_world(setups, patience, egress, world).await
+    }
+
+    /// A house with a clock of its own.
+    pub async fn in_world(
+        setups: Vec<Setup>,
+        patience: Patience,
+        egress: Egress,
+        world: World,
+    ) -> Self {
         let root = RootKey::new([42; 32]);
-        let now = Timestamp::parse("2026-02-05T02:00:00Z").expect("a time");
-        let (world, _) = World::fixed(now, 1);
         let ledger_dir = tempfile::tempdir().expect("a folder");
         let ledger_keys = LedgerKeys { identifier: root.mac_key("identifier") };
         let (ledger, _) =

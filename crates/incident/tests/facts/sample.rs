@@ -41,6 +41,7 @@ pub fn vendor(automatic: &[Action]) -> Vendor {
         name: VendorName::parse("sendgrid").expect("a name"),
         connector: "sendgrid".to_owned(),
         endpoint: None,
+        smtp: None,
         retention_days: None,
         lists: Vec::new(),
         contract: Contract { notice_hours: Some(24), contact: None },

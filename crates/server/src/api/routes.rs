@@ -73,6 +73,7 @@ routes! {
     put  "/api/v1/vendors/{vendor}/credential" vendors::put_credential    Configure "vendor.credential-replaced";
     put  "/api/v1/vendors/{vendor}/webhook"  vendors::put_webhook_secret  Configure "vendor.webhook-secret-set";
     post "/api/v1/vendors/{vendor}/switch"   vendors::set_switch          Respond "vendor.switched";
+    get  "/api/v1/vendors/{vendor}/held"     vendors::show_held           View;
     get  "/api/v1/workloads"                 workloads::list_workloads    View;
     post "/api/v1/workloads"                 workloads::add_workload      Configure "workload.added";
     get  "/api/v1/workloads/{workload}/tokens" tokens::list_tokens        View;

@@ -26,6 +26,7 @@ pub struct NewVendor {
     name: Option<VendorName>,
     credential: Option<String>,
     endpoint: Option<String>,
+    smtp: Option<String>,
     retention_days: Option<u32>,
     #[serde(default)]
     lists: Vec<ListName>,
@@ -77,6 +78,7 @@ pub async fn add_vendor(
         name,
         connector: connector.name().to_owned(),
         endpoint: new.endpoint.map(|url| url.trim_end_matches('/').to_owned()),
+        smtp: new.smtp,
         retention_days: new.retention_days,
         lists: new.lists,
         contract: new.contract,
@@ -116,6 +118,7 @@ pub async fn show_vendor(
 #[serde(deny_unknown_fields)]
 pub struct Change {
     endpoint: Option<String>,
+    smtp: Option<String>,
     retention_days: Option<u32>,
     lists: Option<Vec<ListName>>,
     contract: Option<Contract>,
@@ -130,6 +133,7 @@ impl Change {
     fn apply(self, vendor: &mut Vendor) {
         let Self {
             endpoint,
+            smtp,
             retention_days,
             lists,
             contract,
@@ -140,6 +144,7 @@ impl Change {
             custom_holds: _,
         } = self;
         vendor.endpoint = endpoint.or(vendor.endpoint.take());
+        vendor.smtp = smtp.or(vendor.smtp.take());
         vendor.retention_days = retention_days.or(vendor.retention_days);
         vendor.lists = lists.unwrap_or_else(|| std::mem::take(&mut vendor.lists));
         vendor.contract = contract.unwrap_or_else(|| std::mem::take(&mut vendor.contract));
@@ -252,6 +257,26 @@ pub async fn set_switch(
         .await?;
     app.refresh_gateway().await?;
     Ok(Json(changed))
+}
+
+/// What waits in Cordon for the vendor: counts and the age of the oldest, nothing of what it is.
+pub async fn show_held(
+    _: Operator,
+    State(app): State<App>,
+    Path(name): Path<VendorName>,
+) -> Answer<Json<Value>> {
+    let vendor = app.vendor(&name).await?;
+    let backlog = app.gateway.backlog(&name);
+    let age = backlog.oldest.map(|oldest| app.world.now().seconds_since(oldest).max(0.0) as u64);
+    Ok(Json(json!({
+        "vendor": vendor.name,
+        "switch": vendor.switch,
+        "calls": backlog.calls,
+        "mails": backlog.mails,
+        "bytes": backlog.bytes,
+        "oldest_at": backlog.oldest,
+        "oldest_age_seconds": age,
+    })))
 }
 
 pub async fn list_connectors(_: Operator) -> Json<Value> {
