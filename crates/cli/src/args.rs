@@ -1,5 +1,6 @@
 //! The command line as it is typed. Parsing only; what a command does is in `commands`.
 
+mod connector;
 mod workload;
 
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use model::{
     Switch, Timestamp, VendorName,
 };
 
+pub use connector::ConnectorCommand;
 pub use workload::{TokenSeen, WorkloadCommand};
 
 /// Know what every vendor holds of your users. When one is breached: cut it off, know exactly who
@@ -61,6 +63,9 @@ pub enum Command {
     /// Vendors: register, change, cut
     #[command(subcommand)]
     Vendor(VendorCommand),
+    /// Connectors: what Cordon knows of vendors' APIs, and files that add one
+    #[command(subcommand)]
+    Connector(ConnectorCommand),
     /// Workloads: what each may give to whom
     #[command(subcommand)]
     Workload(WorkloadCommand),
@@ -145,8 +150,6 @@ pub enum VendorCommand {
     List,
     /// Show one vendor
     Show { vendor: VendorName },
-    /// List the connectors
-    Connectors,
     /// Replace the API key
     Credential {
         vendor: VendorName,

@@ -1,6 +1,7 @@
 //! What each command does: most are one call of the API.
 
 pub mod call;
+pub mod connector;
 pub mod doctor;
 pub mod drill;
 pub mod requests;

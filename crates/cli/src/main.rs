@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use serde_json::json;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, ConnectorCommand};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -47,6 +47,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Drill(drill) => commands::drill::run(drill, &global).await,
+        Command::Connector(command) if !matches!(command, ConnectorCommand::List) => {
+            commands::connector::run(&command, &global)
+        }
         Command::Doctor => commands::doctor::run(&global).await,
         other => commands::call::run(other, &global).await,
     }

@@ -12,6 +12,7 @@ mod form;
 mod json;
 mod multipart;
 mod personal;
+pub mod recording;
 pub mod reference;
 pub mod routine;
 pub mod s3;

@@ -165,6 +165,8 @@ pub struct Submission {
 pub struct Gateway {
     /// `host:port` of private hosts that calls may go to, such as a vendor inside the network.
     pub allowed_hosts: Vec<String>,
+    /// A folder with connector files of the company's own.
+    pub connectors: Option<PathBuf>,
     /// For how long calls leave when it cannot be confirmed where the kill switches stand.
     pub staleness_seconds: u64,
 }
@@ -221,7 +223,11 @@ impl Default for Config {
 
 impl Default for Gateway {
     fn default() -> Self {
-        Self { allowed_hosts: Vec::new(), staleness_seconds: limits::SWITCH_STALE_SECONDS }
+        Self {
+            allowed_hosts: Vec::new(),
+            connectors: None,
+            staleness_seconds: limits::SWITCH_STALE_SECONDS,
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod app;
 mod audience;
 mod beside;
 mod canaries;
+mod catalogue;
 mod console;
 mod contain;
 mod dataset;
@@ -79,6 +80,9 @@ pub struct Running {
 /// When a door cannot be opened, another process runs on the same data, or a file is damaged.
 pub async fn start(config: Config) -> Result<Running> {
     let world = door::world();
+    if let Some(folder) = &config.gateway.connectors {
+        catalogue::load(folder)?;
+    }
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("making `{}`", config.data.display()))?;
     let doors = Doors::open(&config).await?;

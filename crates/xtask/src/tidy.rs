@@ -35,7 +35,7 @@ const WALLS: [(&str, &[&str]); 15] = [
         ],
     ),
     ("drill", &["model", "mail", "server"]),
-    ("cli", &["model", "server", "drill"]),
+    ("cli", &["model", "connectors", "server", "drill"]),
     ("e2e", &["model", "connectors", "ledger", "mail", "server", "drill"]),
     ("xtask", &[]),
 ];

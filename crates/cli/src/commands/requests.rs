@@ -21,6 +21,7 @@ pub fn of(command: Command) -> Result<Call> {
     Ok(match command {
         Command::Status => Call::get("/api/v1/status"),
         Command::Vendor(command) => vendor(command)?,
+        Command::Connector(_) => Call::get("/api/v1/connectors"),
         Command::Workload(command) => workload(command)?,
         Command::Operator(OperatorCommand::List) => Call::get("/api/v1/operators"),
         Command::Operator(OperatorCommand::Add { name, roles }) => {
@@ -109,7 +110,6 @@ fn vendor(command: VendorCommand) -> Result<Call> {
     let at = |vendor: &dyn std::fmt::Display| format!("/api/v1/vendors/{vendor}");
     Ok(match command {
         VendorCommand::List => Call::get("/api/v1/vendors"),
-        VendorCommand::Connectors => Call::get("/api/v1/connectors"),
         VendorCommand::Show { vendor } => Call::get(at(&vendor)),
         VendorCommand::Add { connector, name, credential_file, terms: set } => {
             let credential = credential_file.as_deref().map(text_in).transpose()?;

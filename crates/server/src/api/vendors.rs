@@ -62,8 +62,7 @@ pub async fn add_vendor(
     Json(new): Json<NewVendor>,
 ) -> Answer<(StatusCode, Json<Vendor>)> {
     let connector = connectors::connector(&new.connector).ok_or_else(|| {
-        ApiError::not_found("connector", &new.connector)
-            .hint("`cordon vendor connectors` lists them")
+        ApiError::not_found("connector", &new.connector).hint("`cordon connector list` lists them")
     })?;
     let name = match new.name {
         Some(name) => name,
