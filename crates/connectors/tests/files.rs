@@ -14,7 +14,7 @@ fn example() -> &'static str {
 }
 
 fn refused(file: &str) -> FileError {
-    Described::load(file).err().expect("it is refused")
+    Described::load(file).expect_err("it is refused")
 }
 
 #[test]
