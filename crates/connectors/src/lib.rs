@@ -11,6 +11,7 @@ pub mod export;
 mod form;
 mod json;
 mod multipart;
+mod net;
 mod personal;
 pub mod recording;
 pub mod reference;

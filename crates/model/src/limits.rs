@@ -246,3 +246,5 @@ pub const SCOPE_MEMBERS_PER_CHANGE: usize = 10_000;
 /// More recipients of one message make the header with its reference longer than servers like;
 /// such a mail has none.
 pub const REFERENCE_HEADER_RECIPIENTS: usize = 40;
+/// Addresses and numbers in the free text of one call that are compared with its recipients.
+pub const NET_NAMES: usize = 100;

@@ -11,6 +11,8 @@ use model::{Field, FieldSet};
 pub(super) enum Role {
     /// Nothing of anybody.
     Silent,
+    /// Who sends: the company's own address.
+    Sender,
     /// Nothing of anybody by its purpose; personal data in it deserves a warning.
     Tag,
     /// A field, at any depth.
@@ -200,7 +202,9 @@ impl Role {
     /// Fields that such a value can carry.
     pub fn carries(self) -> FieldSet {
         match self {
-            Self::Silent | Self::Tag | Self::List | Self::Token | Self::Call => FieldSet::EMPTY,
+            Self::Silent | Self::Sender | Self::Tag | Self::List | Self::Token | Self::Call => {
+                FieldSet::EMPTY
+            }
             Self::Id { .. } => FieldSet::EMPTY,
             Self::Either(roles) => {
                 roles.iter().fold(FieldSet::EMPTY, |all, role| all.union(role.carries()))
@@ -306,6 +310,7 @@ pub(super) fn role(word: &str) -> Result<Role, String> {
     match (named, word) {
         (Some(role), _) => Ok(role),
         (_, "-") => Ok(Role::Silent),
+        (_, "sender") => Ok(Role::Sender),
         (_, "tag") => Ok(Role::Tag),
         (_, "mailboxes") => Ok(Role::Mailboxes),
         (_, "list") => Ok(Role::List),

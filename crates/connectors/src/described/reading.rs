@@ -13,6 +13,7 @@ use super::mailbox;
 use crate::call::{Call, Party, Unreadable, shown};
 use crate::form;
 use crate::json::{self, Json};
+use crate::net::Net;
 use crate::personal::is_personal;
 
 /// Channels whose addresses are telephone numbers (Twilio).
@@ -41,6 +42,7 @@ pub(super) struct Reader<'a> {
     /// Parties that no message says anything of.
     apart: Vec<Party>,
     frames: Vec<Frame>,
+    net: Net,
     at: String,
 }
 
@@ -63,6 +65,7 @@ impl<'a> Reader<'a> {
             found: Found::default(),
             apart: Vec::new(),
             frames: Vec::new(),
+            net: Net::default(),
             at: String::new(),
         };
         reader.open(root.scope.unwrap_or(Scope::Message), root.innermost);
@@ -84,6 +87,9 @@ impl<'a> Reader<'a> {
     pub fn end(mut self) -> Result<Found, Unreadable> {
         self.close()?;
         self.found.parties.append(&mut self.apart);
+        for warning in self.net.warnings(&self.found.parties) {
+            self.warn(warning);
+        }
         Ok(self.found)
     }
 
@@ -155,6 +161,10 @@ impl<'a> Reader<'a> {
         }
         match role {
             Role::Silent | Role::Token => Ok(()),
+            Role::Sender => {
+                json.scalar().into_iter().for_each(|text| self.net.sender(text));
+                Ok(())
+            }
             Role::Tag => {
                 if json.any_text(&is_personal) {
                     self.warn("pii-in-tags");
@@ -162,8 +172,8 @@ impl<'a> Reader<'a> {
                 Ok(())
             }
             Role::Field(field) => {
-                if field == Field::Custom && json.any_text(&is_personal) {
-                    self.warn("pii-in-custom");
+                if [Field::Content, Field::Custom, Field::Activity].contains(&field) {
+                    self.net.look(json);
                 }
                 self.say(field);
                 Ok(())

@@ -159,7 +159,7 @@ impl Writer<'_> {
             return Ok(true);
         }
         match role {
-            Role::Silent | Role::Tag | Role::List | Role::Token => Ok(true),
+            Role::Silent | Role::Sender | Role::Tag | Role::List | Role::Token => Ok(true),
             Role::Id { .. } => {
                 self.names.kept += 1;
                 Ok(true)

@@ -8,6 +8,7 @@ use model::{Email, Field, FieldAction, FieldSet, Identifier, limits};
 use crate::call::{Body, Call, Changes, Operation, Party, Unreadable};
 use crate::json::shape::Shape;
 use crate::json::{self, Json};
+use crate::net::Net;
 use crate::personal::is_personal;
 
 pub(super) const OPERATION: Operation = Operation::new(
@@ -49,7 +50,8 @@ pub(super) fn read(operation: &'static Operation, body: &[u8]) -> Result<Call, U
         parties.extend(own);
     }
     let disclosed = parties.iter().fold(FieldSet::EMPTY, |all, party| all.union(party.fields));
-    let warnings = warnings(&message);
+    let mut warnings = warnings(&message);
+    warnings.extend(net(&message).warnings(&parties));
     let body = Box::new(MailSend { message, recipients, disclosed });
     Ok(Call { operation, parties, unknown, warnings, body })
 }
@@ -232,6 +234,20 @@ fn shared_fields(message: &Json, personal: &Json) -> FieldSet {
         (Field::Custom, message.has("custom_args") || personal.has("custom_args")),
     ];
     found.into_iter().filter(|(_, present)| *present).map(|(field, _)| field).collect()
+}
+
+/// The free text of the message.
+fn net(message: &Json) -> Net {
+    let mut net = Net::default();
+    let senders = ["from", "reply_to"].iter().filter_map(|key| message.get(key)?.get("email"));
+    senders.filter_map(Json::text).for_each(|sender| net.sender(sender));
+    let personal = message.items("personalizations").iter();
+    for holder in std::iter::once(message).chain(personal) {
+        for key in ["subject", "content", "substitutions", "dynamic_template_data"] {
+            holder.get(key).into_iter().for_each(|text| net.look(text));
+        }
+    }
+    net
 }
 
 /// SendGrid keeps categories and custom arguments for long, unredacted and open to its staff.
