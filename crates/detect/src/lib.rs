@@ -15,6 +15,7 @@ mod canary_hit;
 mod reported_phish;
 #[cfg(test)]
 mod sample;
+mod stray_data;
 mod token;
 mod token_after_end;
 mod token_elsewhere;
@@ -37,6 +38,7 @@ pub static DETECTORS: &[Detector] = &[
     ours("token-other-door", token_other_door::detect),
     ours("token-after-end", token_after_end::detect),
     ours("token-found", token_found::detect),
+    ours("stray-data", stray_data::detect),
 ];
 
 /// A detector of a vendor's breach.

@@ -6,6 +6,7 @@
 //! <time> notice <access from> <access to> <fields> <denied>
 //! <time> mail [claims-ours] <reference> [signed] [via-vendor] [only-there]
 //! <time> token <how> familiar|unfamiliar live|dead [<where found>]
+//! <time> stray <what was caught>
 //! ```
 //! `-` is «none». The vendor is `sendgrid`; of a reported mail only with `via-vendor`.
 
@@ -13,8 +14,8 @@ use model::fact::SenderKind;
 use model::id::Id as _;
 use model::{
     CallId, CanaryId, Confidence, Fact, FactBody, FactId, FieldSet, Finding, FoundAt,
-    IdentifierHash, ListName, Network, ReferenceCheck, Sighting, Timestamp, TokenId, VendorName,
-    Window, WorkloadName,
+    IdentifierHash, ListName, Network, OperationName, ReferenceCheck, Sighting, Timestamp, TokenId,
+    VendorName, Window, WorkloadName,
 };
 
 use crate::{Detect, Earlier};
@@ -110,6 +111,11 @@ fn numbered(number: usize, line: &str) -> Fact {
             live: words[4] == "live",
             door: Some(VendorName::parse("twilio").expect("a vendor")),
             found_at: words.get(5).map(|place| FoundAt::parse(place).expect("a place")),
+        },
+        "stray" => FactBody::StrayData {
+            workload: WorkloadName::parse("shop").expect("a workload"),
+            operation: OperationName::parse("mail.send").expect("an operation"),
+            caught: words[2].to_owned(),
         },
         other => panic!("no such fact: {other}"),
     };

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::field::FieldSet;
 use crate::id::{CallId, CanaryId, FactId};
 use crate::identifier::IdentifierHash;
-use crate::name::{ListName, OperatorName, VendorName, WorkloadName};
+use crate::name::{ListName, OperationName, OperatorName, VendorName, WorkloadName};
 use crate::time::Timestamp;
 use crate::token::{FoundAt, Network, Sighting, TokenId};
 use crate::vendor::words;
@@ -165,6 +165,16 @@ pub enum FactBody {
         /// Where it was found, when somebody found it.
         found_at: Option<FoundAt>,
     },
+    /// The free text of a workload's calls held what no field is for. The fact's vendor is the one
+    /// that they were for.
+    StrayData {
+        /// Whose calls.
+        workload: WorkloadName,
+        /// Which kind of call.
+        operation: OperationName,
+        /// The code of what was caught, such as `text-holds-secret`.
+        caught: String,
+    },
 }
 
 impl FactBody {
@@ -176,6 +186,7 @@ impl FactBody {
             Self::VendorNotice { .. } => "vendor-notice",
             Self::ReportedMail { .. } => "reported-mail",
             Self::TokenSeen { .. } => "token-seen",
+            Self::StrayData { .. } => "stray-data",
         }
     }
 }

@@ -248,3 +248,5 @@ pub const SCOPE_MEMBERS_PER_CHANGE: usize = 10_000;
 pub const REFERENCE_HEADER_RECIPIENTS: usize = 40;
 /// Addresses and numbers in the free text of one call that are compared with its recipients.
 pub const NET_NAMES: usize = 100;
+/// What the second net catches in a day that becomes a fact: kinds of calls, not calls.
+pub const STRAYS_PER_DAY: usize = 1_000;

@@ -51,6 +51,8 @@ pub struct Parts {
     pub switches: crate::switches::Switches,
     /// Uses of workloads' tokens.
     pub token_book: Arc<crate::tokens::TokenBook>,
+    /// What was caught in free text today.
+    pub strays: Arc<crate::strays::Strays>,
     /// Entries of the spool that did not open at the start.
     pub spool_damaged: usize,
     /// Totals of the gateway since start.

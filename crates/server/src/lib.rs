@@ -28,6 +28,7 @@ mod portal;
 mod respond;
 mod rows;
 mod scoping;
+mod strays;
 mod switches;
 mod tasks;
 mod tokens;
@@ -58,6 +59,7 @@ use crate::canaries::CanaryInbox;
 use crate::client::{RUNNING_FILE, Running as Places};
 use crate::config::Config;
 use crate::keys::Keys;
+use crate::strays::Strays;
 use crate::switches::Switches;
 use crate::tasks::Tasks;
 use crate::tokens::TokenBook;
@@ -94,6 +96,7 @@ pub async fn start(config: Config) -> Result<Running> {
     app.tasks.spawn(inquiries::work(app.clone()));
     app.tasks.spawn(switches::keep_fresh(app.clone()));
     app.tasks.spawn(tokens::work(app.clone()));
+    app.tasks.spawn(strays::work(app.clone()));
     write_running(&app)?;
     tracing::info!(data = %app.config.data.display(), "cordon runs");
     Ok(Running { app, failed })
@@ -151,7 +154,9 @@ async fn open(config: Config, world: World, addresses: Places) -> Result<App> {
     tracing::info!(?recovered, "the ledger is open");
     let traffic = Arc::new(Traffic::default());
     let token_book = Arc::new(TokenBook::open(&store)?);
-    let seen = Arc::new((traffic.clone(), token_book.clone()));
+    let strays = Arc::new(Strays::new());
+    let told = Arc::new((token_book.clone(), strays.clone()));
+    let seen = Arc::new((traffic.clone(), told));
     let gateway_keys = GatewayKeys {
         token: keys.workload_token.clone(),
         reference: keys.reference.clone(),
@@ -181,6 +186,7 @@ async fn open(config: Config, world: World, addresses: Places) -> Result<App> {
         couriers: notices::Couriers::default(),
         portal_rate: portal::Rate::default(),
         token_book,
+        strays,
         traffic,
         spool_damaged: damaged,
     }))
