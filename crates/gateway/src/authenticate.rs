@@ -1,5 +1,5 @@
-//! Authenticate: which workload is calling which vendor. A certificate says who, a token says who and
-//! for which vendor; where both are given they must agree.
+//! Authenticate: which workload is calling which vendor. A certificate says who, a token says who
+//! and for which vendor; where both are given they must agree.
 
 use std::collections::BTreeMap;
 
@@ -71,8 +71,8 @@ pub(crate) fn vendor_in(path: &str) -> Option<VendorName> {
     split(path).0
 }
 
-/// Who is calling which vendor, and the tokens that were shown for it; whether these are good at this
-/// time and from there is not asked yet.
+/// Who is calling which vendor, and the tokens that were shown for it; whether these are good at
+/// this time and from there is not asked yet.
 pub(crate) struct Caller<'a> {
     pub addressed: Addressed<'a>,
     pub workload: WorkloadName,

@@ -1,5 +1,5 @@
-//! The sidecar: carries what a program says in plain HTTP on its own machine to the gateway, over TLS
-//! and under the program's certificate or token.
+//! The sidecar: carries what a program says in plain HTTP on its own machine to the gateway, over
+//! TLS and under the program's certificate or token.
 //!
 //! It is no second pipeline: it knows no vendor's API, reads no body and decides nothing. What it
 //! takes in is framed as at every door, whole, and written to the gateway at most once.

@@ -1,5 +1,5 @@
-//! Private authorities of vendors' hosts: one for each host to which tunnels may be opened, made when
-//! the host first occurs, and again before it ends.
+//! Private authorities of vendors' hosts: one for each host to which tunnels may be opened, made
+//! when the host first occurs, and again before it ends.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;

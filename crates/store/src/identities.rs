@@ -10,8 +10,8 @@ impl Tx<'_> {
     /// Puts these in the place of all identities of a workload.
     ///
     /// # Errors
-    /// [`Refused::NotFound`] when there is no such workload, [`Refused::Exists`] when an identity is
-    /// another workload's.
+    /// [`Refused::NotFound`] when there is no such workload, [`Refused::Exists`] when an identity
+    /// is another workload's.
     pub fn set_identities(
         &self,
         workload: &WorkloadName,

@@ -1,5 +1,5 @@
-//! A workload's token in `Proxy-Authorization`: for callers of the `CONNECT` door, and for sidecars,
-//! which do not know in which shape a vendor's SDK would show it.
+//! A workload's token in `Proxy-Authorization`: for callers of the `CONNECT` door, and for
+//! sidecars, which do not know in which shape a vendor's SDK would show it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
