@@ -131,16 +131,13 @@ async fn admit_caller(
         early = Some(whole(cx, account, &parts.headers, &mut body, cap).await?);
     }
     let seen_body = early.as_ref().map_or(&[][..], |held| &held.bytes);
-    let caller = match authenticate(cx, &registry, &facts, addressed, &parts, seen_body) {
-        Ok(caller) => caller,
-        Err(refused) => {
+    let caller = authenticate(cx, &registry, &facts, addressed, &parts, seen_body);
+    let Caller { addressed: Addressed { entry, path }, workload, tokens } =
+        caller.inspect_err(|_| {
             let values = parts.headers.values().filter_map(|value| value.to_str().ok());
             let shown = values.chain([parts.uri.path()]);
             token::recognise(cx, account, &registry, shown, facts.from);
-            return Err(refused);
-        }
-    };
-    let Caller { addressed: Addressed { entry, path }, workload, tokens } = caller;
+        })?;
     know_vendor(account, entry);
     let operation = identify(account, entry.connector, parts.method.as_str(), path);
     account.seen.workload = Some(workload.clone());

@@ -1,8 +1,8 @@
 //! The `CONNECT` door: a tunnel to a vendor's host, as callers believe, that ends here.
 //!
 //! The tunnel's TLS is spoken with a leaf of the host's own authority, and what is inside goes
-//! through the same pipeline. The target, the server name inside, and the host that each request names must
-//! be one and the same: what was let through for one host must not reach another.
+//! through the same pipeline. The target, the server name inside, and the host that each request
+//! names must be one and the same: what was let through for one host must not reach another.
 
 use std::fmt;
 use std::sync::Arc;
