@@ -1,6 +1,7 @@
 //! The command line as it is typed. Parsing only; what a command does is in `commands`.
 
 mod connector;
+mod gateway;
 mod workload;
 
 use std::net::SocketAddr;
@@ -13,7 +14,8 @@ use model::{
 };
 
 pub use connector::ConnectorCommand;
-pub use workload::{TokenSeen, WorkloadCommand};
+pub use gateway::{Gateway, GatewayCommand, Sidecar};
+pub use workload::{Identities, TokenSeen, WorkloadCommand};
 
 /// Know what every vendor holds of your users. When one is breached: cut it off, know exactly who
 /// is exposed, tell them, and prove it.
@@ -69,6 +71,8 @@ pub enum Command {
     /// Workloads: what each may give to whom
     #[command(subcommand)]
     Workload(WorkloadCommand),
+    /// The gateway: what callers of its proxy believe; a sidecar that carries to it
+    Gateway(Gateway),
     /// Operators: who may do what
     #[command(subcommand)]
     Operator(OperatorCommand),

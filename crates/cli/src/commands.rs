@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod drill;
 pub mod requests;
 pub mod serve;
+pub mod sidecar;
 
 use std::path::{Path, PathBuf};
 

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use serde_json::json;
 
-use crate::args::{Cli, Command, ConnectorCommand};
+use crate::args::{Cli, Command, ConnectorCommand, Gateway};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -49,6 +49,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Drill(drill) => commands::drill::run(drill, &global).await,
         Command::Connector(command) if !matches!(command, ConnectorCommand::List) => {
             commands::connector::run(&command, &global)
+        }
+        Command::Gateway(Gateway { sidecar, command: None }) => {
+            commands::sidecar::run(sidecar, &global).await
         }
         Command::Doctor => commands::doctor::run(&global).await,
         other => commands::call::run(other, &global).await,

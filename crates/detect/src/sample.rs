@@ -57,10 +57,27 @@ fn written(found: &Finding) -> String {
 
 fn numbered(number: usize, line: &str) -> Fact {
     let words: Vec<_> = line.split_whitespace().collect();
-    let sendgrid = || VendorName::parse("sendgrid").expect("a vendor");
     let at = Timestamp::parse(words[0]).expect("a time");
+    Fact {
+        id: FactId::from_u128(31 + number as u128),
+        at,
+        seen_at: at,
+        vendor: (words[1] != "mail").then(sendgrid),
+        external_id: None,
+        source: "test".to_owned(),
+        confidence: Confidence::Certain,
+        author: None,
+        body: body(&words),
+    }
+}
+
+fn sendgrid() -> VendorName {
+    VendorName::parse("sendgrid").expect("a vendor")
+}
+
+fn body(words: &[&str]) -> FactBody {
     let has = |word: &str| words.contains(&word);
-    let body = match words[1] {
+    match words[1] {
         "event" => FactBody::VendorEvent {
             event: words[2].to_owned(),
             message: None,
@@ -118,17 +135,6 @@ fn numbered(number: usize, line: &str) -> Fact {
             caught: words[2].to_owned(),
         },
         other => panic!("no such fact: {other}"),
-    };
-    Fact {
-        id: FactId::from_u128(31 + number as u128),
-        at,
-        seen_at: at,
-        vendor: (words[1] != "mail").then(sendgrid),
-        external_id: None,
-        source: "test".to_owned(),
-        confidence: Confidence::Certain,
-        author: None,
-        body,
     }
 }
 

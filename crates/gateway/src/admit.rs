@@ -1,26 +1,27 @@
-//! Authenticate and identify: who is calling which vendor, within which limits. Reads the body.
+//! Admit: a known caller's request, within its limits. Reads the body.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use connectors::smtp::SUBMIT;
-use connectors::{Asking, Connector, Operation, OwnedOutbound};
-use http::request::Parts;
+use connectors::{Connector, Operation, OwnedOutbound};
 use http::{HeaderMap, HeaderValue, Request, header};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use model::{Field, Grant, Mode, OperationName, Purpose, VendorName, WorkloadName, limits};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::authenticate::{Addressed, Caller, addressed, authenticate, check_host};
 use crate::body::{Held, collect, unpack};
 use crate::cx::Cx;
+use crate::door::Facts;
 use crate::framing::Broken;
 use crate::guard::BROKEN;
 use crate::hold::{Envelope, HOLD, Waiting, What};
 use crate::refused::Refused;
-use crate::registry::{Registry, VendorEntry, secret_of, token_key};
+use crate::registry::{Registry, VendorEntry};
 use crate::seen::Account;
-use crate::token::{self, TokenEntry};
+use crate::token;
 
 /// The name of Cordon's own workload, which plants canaries.
 pub const OWN_WORKLOAD: &str = "cordon";
@@ -29,8 +30,8 @@ pub const PURPOSE: &str = "x-cordon-purpose";
 
 /// A request as it comes in.
 pub(crate) enum Arrival {
-    /// Through the door.
-    Door { request: Request<Incoming>, from: IpAddr },
+    /// Through an HTTP door, with what the door knows of it.
+    Door(Request<Incoming>, Facts),
     /// Through the submission door.
     Mail { vendor: VendorName, shown: Shown, waiting: Waiting, body: Bytes },
     /// From the spool.
@@ -44,16 +45,6 @@ pub(crate) enum Arrival {
 pub(crate) struct Shown {
     pub key: [u8; 32],
     pub from: IpAddr,
-}
-
-impl Arrival {
-    /// Whether there is a body to read.
-    pub fn has_body(&self) -> bool {
-        match self {
-            Self::Door { request, .. } => !request.body().is_end_stream(),
-            Self::Mail { .. } | Self::Waited { .. } | Self::Own { .. } => false,
-        }
-    }
 }
 
 /// A request of a known caller, its body whole and unpacked.
@@ -100,7 +91,7 @@ pub(crate) async fn admit(
     arrival: Arrival,
 ) -> Result<Admitted, Refused> {
     match arrival {
-        Arrival::Door { request, from } => admit_caller(cx, account, request, from).await,
+        Arrival::Door(request, facts) => admit_caller(cx, account, request, facts).await,
         Arrival::Mail { vendor, shown, waiting, body } => {
             admit_waiting(cx, account, vendor, waiting, body, Some(shown))
         }
@@ -117,37 +108,42 @@ async fn admit_caller(
     cx: &Cx,
     account: &mut Account,
     request: Request<Incoming>,
-    from: IpAddr,
+    facts: Facts,
 ) -> Result<Admitted, Refused> {
     let (parts, mut body) = request.into_parts();
     let registry = cx.registry.load_full();
-    let (vendor, path) = split(parts.uri.path());
-    let entry = vendor.as_ref().and_then(|name| registry.vendors.get(name));
-    if let Some(entry) = entry {
-        know_vendor(account, entry);
+    let addressed = addressed(&registry, &facts, parts.uri.path());
+    if let Some(first) = addressed.first() {
+        know_vendor(account, first.entry);
+        identify(account, first.entry.connector, parts.method.as_str(), first.path);
     }
     if let Some(code) = parts.headers.get(BROKEN) {
         return Err(Broken::from_code(code.as_bytes()).unwrap_or(Broken::Head).into());
     }
-    let entry = entry.ok_or(Refused::VendorUnknown)?;
-    let operation = identify(account, entry.connector, parts.method.as_str(), path);
-    let cap = operation.map_or(limits::REQUEST_BODY_BYTES, |operation| operation.body_bytes);
+    check_host(&facts, &parts)?;
+    if addressed.is_empty() {
+        return Err(Refused::VendorUnknown);
+    }
     let mut early = None;
-    if entry.connector.token_in_body() {
+    if addressed.iter().any(|one| one.entry.connector.token_in_body()) {
+        let caps = addressed.iter().map(|one| cap(one.operation(&parts.method)));
+        let cap = caps.max().unwrap_or_default();
         early = Some(whole(cx, account, &parts.headers, &mut body, cap).await?);
     }
     let seen_body = early.as_ref().map_or(&[][..], |held| &held.bytes);
-    let (key, token) = match authenticate(cx, &registry, entry, &parts, path, seen_body) {
-        Ok(found) => found,
-        Err(refused) => {
+    let caller = authenticate(cx, &registry, &facts, addressed, &parts, seen_body);
+    let Caller { addressed: Addressed { entry, path }, workload, tokens } =
+        caller.inspect_err(|_| {
             let values = parts.headers.values().filter_map(|value| value.to_str().ok());
-            token::recognise(cx, account, &registry, values.chain([parts.uri.path()]), from);
-            return Err(refused);
-        }
-    };
-    let workload = token.workload.clone();
+            let shown = values.chain([parts.uri.path()]);
+            token::recognise(cx, account, &registry, shown, facts.from);
+        })?;
+    know_vendor(account, entry);
+    let operation = identify(account, entry.connector, parts.method.as_str(), path);
     account.seen.workload = Some(workload.clone());
-    token::check(account, key, token, from)?;
+    for (key, token) in tokens {
+        token::check(account, key, token, facts.from)?;
+    }
     let known = registry.workloads.get(&workload);
     let mode = known.and_then(|workload| workload.mode).unwrap_or(entry.vendor.mode);
     account.seen.mode = Some(mode);
@@ -159,7 +155,7 @@ async fn admit_caller(
     let purpose = stated_purpose(&parts.headers)?;
     let Held { bytes, place } = match early {
         Some(held) => held,
-        None => whole(cx, account, &parts.headers, &mut body, cap).await?,
+        None => whole(cx, account, &parts.headers, &mut body, cap(operation)).await?,
     };
     Ok(Admitted {
         vendor: entry.vendor.name.clone(),
@@ -286,18 +282,14 @@ fn admit_own(
     })
 }
 
-/// `/v/<vendor>/<path>` into the vendor's name and the path below its base.
-fn split(path: &str) -> (Option<VendorName>, &str) {
-    let Some(rest) = path.strip_prefix("/v/") else {
-        return (None, path);
-    };
-    let (name, below) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    (VendorName::parse(name).ok(), if below.is_empty() { "/" } else { below })
-}
-
 fn know_vendor(account: &mut Account, entry: &VendorEntry) {
     account.seen.vendor = Some(entry.vendor.name.clone());
     account.connector = Some(entry.connector);
+}
+
+/// The largest body that is taken for it.
+fn cap(operation: Option<&Operation>) -> usize {
+    operation.map_or(limits::REQUEST_BODY_BYTES, |operation| operation.body_bytes)
 }
 
 /// Reads the body to its end and unpacks it.
@@ -309,38 +301,9 @@ async fn whole(
     cap: usize,
 ) -> Result<Held, Refused> {
     let packed = is_packed(headers)?;
-    let held = collect(cx, body, cap).await?;
+    let held = collect(&cx.bodies, &cx.patience, body, cap).await?;
     account.body_read = true;
     if packed { unpack(cx, &held.bytes, cap).await } else { Ok(held) }
-}
-
-fn authenticate<'a>(
-    cx: &Cx,
-    registry: &'a Registry,
-    entry: &VendorEntry,
-    parts: &Parts,
-    path: &str,
-    body: &[u8],
-) -> Result<([u8; 32], &'a TokenEntry), Refused> {
-    if parts.headers.get_all(header::AUTHORIZATION).iter().count() > 1 {
-        return Err(Refused::TokenUnknown);
-    }
-    let asking = Asking {
-        method: parts.method.as_str(),
-        prefix: parts.uri.path().strip_suffix(path).unwrap_or_default(),
-        path,
-        query: parts.uri.query(),
-        header: &|name| single(&parts.headers, name),
-        body,
-        at: cx.world.now(),
-        secret_of: &|id| secret_of(&cx.keys.token, id),
-    };
-    let presented = entry.connector.presented(&asking).map_err(|_| Refused::TokenMissing)?;
-    let key = token_key(&cx.keys.token, &entry.vendor.name, &presented.token);
-    match registry.tokens.get(&key) {
-        Some(token) if token.vendor == entry.vendor.name => Ok((key, token)),
-        _ => Err(Refused::TokenUnknown),
-    }
 }
 
 /// A header's value as text, if it stands there once.
@@ -398,22 +361,5 @@ fn is_packed(headers: &HeaderMap) -> Result<bool, Refused> {
         (b"identity", None) => Ok(false),
         (b"gzip", None) => Ok(true),
         _ => Err(Refused::EncodingUnknown),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_door_names_a_vendor_and_the_path_below_its_base() {
-        let check = |path| {
-            let (vendor, below) = split(path);
-            (vendor.map(|name| name.to_string()), below)
-        };
-        assert_eq!(check("/v/mail/v3/send"), (Some("mail".to_owned()), "/v3/send"));
-        assert_eq!(check("/v/mail"), (Some("mail".to_owned()), "/"));
-        assert_eq!(check("/v//v3/send").0, None);
-        assert_eq!(check("/w/mail/v3"), (None, "/w/mail/v3"));
     }
 }

@@ -1,17 +1,21 @@
 //! A caller's body: whole, within its cap and the caps of all bodies together, unpacked.
 
 use std::io::Read as _;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use model::limits;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
-use crate::cx::Cx;
+use crate::cx::{Cx, Patience};
 use crate::refused::Refused;
+
+/// The room that all bodies share, in bytes.
+type Bodies = Arc<Semaphore>;
 
 /// A body with its place among all that are held.
 pub(crate) struct Held {
@@ -20,25 +24,37 @@ pub(crate) struct Held {
 }
 
 /// Reads a body to its end.
-pub(crate) async fn collect(cx: &Cx, body: &mut Incoming, cap: usize) -> Result<Held, Refused> {
+pub(crate) async fn collect(
+    bodies: &Bodies,
+    patience: &Patience,
+    body: &mut Incoming,
+    cap: usize,
+) -> Result<Held, Refused> {
     if body.size_hint().lower() > cap as u64 {
         return Err(Refused::BodyTooLarge(cap));
     }
-    let deadline = Instant::now() + cx.patience.read;
-    timeout_at(deadline, collect_frames(cx, body, cap)).await.map_err(|_| Refused::BodySlow)?
+    let deadline = Instant::now() + patience.read;
+    timeout_at(deadline, collect_frames(bodies, patience, body, cap))
+        .await
+        .map_err(|_| Refused::BodySlow)?
 }
 
-async fn collect_frames(cx: &Cx, body: &mut Incoming, cap: usize) -> Result<Held, Refused> {
+async fn collect_frames(
+    bodies: &Bodies,
+    patience: &Patience,
+    body: &mut Incoming,
+    cap: usize,
+) -> Result<Held, Refused> {
     let mut bytes = BytesMut::new();
     let mut place: Option<OwnedSemaphorePermit> = None;
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Refused::BodyCut)?.into_data() else {
-            continue;
-        };
+        // A trailer could add to what the head says (RFC 9110 §6.5.1): there are none here.
+        let data = frame.map_err(|_| Refused::BodyCut)?.into_data();
+        let data = data.map_err(|_| Refused::BodyCut)?;
         if bytes.len() + data.len() > cap {
             return Err(Refused::BodyTooLarge(cap));
         }
-        let more = hold(cx, data.len()).await?;
+        let more = hold(bodies, patience, data.len()).await?;
         match &mut place {
             Some(place) => place.merge(more),
             None => place = Some(more),
@@ -49,17 +65,21 @@ async fn collect_frames(cx: &Cx, body: &mut Incoming, cap: usize) -> Result<Held
 }
 
 /// Waits for room for so many bytes more.
-async fn hold(cx: &Cx, bytes: usize) -> Result<OwnedSemaphorePermit, Refused> {
+async fn hold(
+    bodies: &Bodies,
+    patience: &Patience,
+    bytes: usize,
+) -> Result<OwnedSemaphorePermit, Refused> {
     let wanted = u32::try_from(bytes).map_err(|_| Refused::Busy)?;
-    let waiting = cx.bodies.clone().acquire_many_owned(wanted);
-    let place = tokio::time::timeout(cx.patience.busy, waiting).await;
+    let waiting = bodies.clone().acquire_many_owned(wanted);
+    let place = tokio::time::timeout(patience.busy, waiting).await;
     place.map_err(|_| Refused::Busy)?.map_err(|_| Refused::Busy)
 }
 
 /// Unpacks a gzip body, as far as the ratio and the cap allow.
 pub(crate) async fn unpack(cx: &Cx, packed: &[u8], cap: usize) -> Result<Held, Refused> {
     let most = packed.len().saturating_mul(limits::DECOMPRESSION_RATIO);
-    let place = hold(cx, most.min(cap)).await?;
+    let place = hold(&cx.bodies, &cx.patience, most.min(cap)).await?;
     let bytes = inflate(packed, most, cap)?;
     Ok(Held { bytes, place: Some(place) })
 }

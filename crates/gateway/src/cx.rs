@@ -28,6 +28,8 @@ pub struct GatewayKeys {
 /// How long the gateway waits for others. The defaults are the limits in `model::limits`.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
+    /// For a caller's TLS handshake, or its `CONNECT`.
+    pub handshake: Duration,
     /// For a caller's head, and again for its body.
     pub read: Duration,
     /// For a connection to a vendor, TLS included.
@@ -47,6 +49,7 @@ pub struct Patience {
 impl Default for Patience {
     fn default() -> Self {
         Self {
+            handshake: Duration::from_secs(limits::HANDSHAKE_SECONDS),
             read: Duration::from_secs(limits::REQUEST_READ_SECONDS),
             connect: Duration::from_secs(limits::VENDOR_CONNECT_SECONDS),
             reply: Duration::from_secs(limits::VENDOR_REPLY_SECONDS),

@@ -97,7 +97,12 @@ impl Origin {
         HeaderValue::from_str(&text).map_err(|_| Refused::EndpointRefused)
     }
 
-    fn host_port(&self) -> String {
+    /// The host and port to which TLS is spoken; none for plain HTTP.
+    pub fn tls_host(&self) -> Option<(&str, u16)> {
+        self.tls.then_some((self.host.as_str(), self.port))
+    }
+
+    pub fn host_port(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
 
@@ -137,18 +142,27 @@ impl Egress {
     pub fn new(roots: RootCertStore, allowed_hosts: Vec<String>) -> anyhow::Result<Self> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let roots = Arc::new(roots);
-        let mut tls = ClientConfig::builder_with_provider(provider)
+        let tls = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .context("setting up TLS to vendors")?
             .with_root_certificates(roots.clone())
             .with_no_client_auth();
+        Ok(Self::over(tls, roots, allowed_hosts))
+    }
+
+    /// As [`Egress::new`], over TLS that is set up already.
+    pub(crate) fn over(
+        mut tls: ClientConfig,
+        roots: Arc<RootCertStore>,
+        allowed_hosts: Vec<String>,
+    ) -> Self {
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self(Arc::new(Inner {
+        Self(Arc::new(Inner {
             tls: TlsConnector::from(Arc::new(tls)),
             roots,
             allowed: allowed_hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect(),
             idle: Mutex::default(),
-        })))
+        }))
     }
 
     /// Writes a request once, on a connection that is its own until the reply is whole.

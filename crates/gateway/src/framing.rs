@@ -42,8 +42,8 @@ pub enum Broken {
     /// A `Transfer-Encoding` other than `chunked` alone.
     #[error("the only `Transfer-Encoding` is `chunked`")]
     TransferEncoding,
-    /// An HTTP/1.0 request with a body.
-    #[error("an HTTP/1.0 request has no body here")]
+    /// An HTTP/1.0 request or a `CONNECT` with a body.
+    #[error("an HTTP/1.0 request or a `CONNECT` has no body here")]
     OldBody,
     /// `Upgrade` to another protocol.
     #[error("this connection is not upgraded")]
@@ -213,6 +213,66 @@ fn check_head(head: &[u8]) -> Result<State, Broken> {
     headers.frame(old)
 }
 
+/// What a `CONNECT` asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Connect<'a> {
+    /// As it stands in the request line.
+    pub target: &'a str,
+    /// The value of `Proxy-Authorization`.
+    pub authorization: Option<&'a str>,
+}
+
+/// What is asked of a proxy.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Asked<'a> {
+    /// A tunnel.
+    Connect(Connect<'a>),
+    /// That it carry a request in the clear: the target is a whole URL.
+    Plain,
+    /// Neither.
+    Else,
+}
+
+/// Where the head of a request to a proxy ends, once it has arrived whole.
+///
+/// # Errors
+/// When it is too long, or a line does not end as it should.
+pub fn proxy_head_end(input: &[u8]) -> Result<Option<usize>, Broken> {
+    head_end(input, 0)
+}
+
+/// Reads the head of a request to a proxy, its empty line included.
+///
+/// # Errors
+/// When it is not well-formed, or says that a body follows.
+pub fn proxy_head(head: &[u8]) -> Result<Asked<'_>, Broken> {
+    let text = std::str::from_utf8(&head[..head.len() - 4]).map_err(|_| Broken::Head)?;
+    let mut lines = text.split("\r\n");
+    let (method, target, old) = split_request_line(lines.next().unwrap_or_default())?;
+    let mut headers = Headers::default();
+    let mut authorization = None;
+    for (index, line) in lines.enumerate() {
+        if index >= limits::HEADER_COUNT {
+            return Err(Broken::TooMany);
+        }
+        headers.add(line)?;
+        let (name, value) = line.split_once(':').ok_or(Broken::Head)?;
+        if name.eq_ignore_ascii_case("proxy-authorization")
+            && authorization.replace(value.trim_matches([' ', '\t'])).is_some()
+        {
+            return Err(Broken::Head);
+        }
+    }
+    if method != "CONNECT" {
+        let plain = target.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("http://"));
+        return Ok(if plain { Asked::Plain } else { Asked::Else });
+    }
+    match headers.frame(old)? {
+        State::Head { .. } => Ok(Asked::Connect(Connect { target, authorization })),
+        _ => Err(Broken::OldBody),
+    }
+}
+
 /// The path that a head asks for, when its first line says so without doubt.
 pub fn target(head: &[u8]) -> Option<&str> {
     let line = head.split(|byte| *byte == b'\r' || *byte == b'\n').next()?;
@@ -220,7 +280,7 @@ pub fn target(head: &[u8]) -> Option<&str> {
     is_path(target).then_some(target)
 }
 
-fn is_path(target: &str) -> bool {
+pub fn is_path(target: &str) -> bool {
     target.starts_with('/') && target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')
 }
 
@@ -231,6 +291,12 @@ fn is_token(text: &str) -> bool {
 
 /// Whether the request is an HTTP/1.0 one.
 fn check_request_line(line: &str) -> Result<bool, Broken> {
+    let (_, target, old) = split_request_line(line)?;
+    if is_path(target) { Ok(old) } else { Err(Broken::Target) }
+}
+
+/// Method, target, and whether it is HTTP/1.0.
+fn split_request_line(line: &str) -> Result<(&str, &str, bool), Broken> {
     let mut words = line.split(' ');
     let (Some(method), Some(target), Some(version), None) =
         (words.next(), words.next(), words.next(), words.next())
@@ -245,7 +311,7 @@ fn check_request_line(line: &str) -> Result<bool, Broken> {
         "HTTP/1.0" => true,
         _ => return Err(Broken::Version),
     };
-    if is_path(target) { Ok(old) } else { Err(Broken::Target) }
+    Ok((method, target, old))
 }
 
 /// The headers that say how a request is framed.
@@ -391,6 +457,29 @@ mod tests {
         for step in [1, 2, 7, text.len()] {
             assert_eq!(check(text, step).as_deref(), Ok(text), "{step} bytes at a time");
         }
+    }
+
+    #[test]
+    fn a_request_to_a_proxy_is_a_tunnel_or_is_refused() {
+        let check = |head: &str| match proxy_head(head.as_bytes()) {
+            Ok(Asked::Connect(Connect { target, authorization })) => {
+                format!("{target} {}", authorization.unwrap_or("-"))
+            }
+            Ok(asked) => format!("{asked:?}"),
+            Err(broken) => broken.code().to_owned(),
+        };
+        let connect =
+            |lines: &str| check(&format!("CONNECT a.example:443 HTTP/1.1\r\n{lines}\r\n"));
+        assert_eq!(connect("Host: a.example:443\r\n"), "a.example:443 -");
+        let token = "Host: a\r\nProxy-Authorization: Basic eA==\r\n";
+        assert_eq!(connect(token), "a.example:443 Basic eA==");
+        assert_eq!(check("CONNECT a.example:443 HTTP/1.0\r\n\r\n"), "a.example:443 -");
+        assert_eq!(connect("Host: a\r\nContent-Length: 5\r\n"), "old-http-body");
+        assert_eq!(connect("Host: a\r\nTransfer-Encoding: chunked\r\n"), "old-http-body");
+        assert_eq!(connect("Host: a\r\nHost: b\r\n"), "host-malformed");
+        assert_eq!(connect(&format!("{token}Proxy-Authorization: x\r\n")), "head-malformed");
+        assert_eq!(check("GET HTTP://a.example/ HTTP/1.1\r\nHost: a\r\n\r\n"), "Plain");
+        assert_eq!(check("GET /v/a HTTP/1.1\r\nHost: a\r\n\r\n"), "Else");
     }
 
     #[test]

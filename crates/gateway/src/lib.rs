@@ -6,6 +6,8 @@
 
 mod address;
 mod admit;
+mod authenticate;
+mod authority;
 mod body;
 mod carry;
 mod cx;
@@ -24,9 +26,11 @@ mod record;
 mod refused;
 mod registry;
 mod release;
+mod reload;
 mod reply;
 mod seen;
 mod settle;
+mod sidecar;
 mod spool;
 mod submission;
 mod token;
@@ -42,16 +46,19 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 pub use admit::{OWN_WORKLOAD, PURPOSE};
+pub use authority::{Authority, KeptAuthority};
 pub use cx::{GatewayKeys, Patience};
+pub use door::{DoorTls, Listens, TlsFiles};
 pub use egress::{Egress, native_roots};
 pub use framing::Broken;
 pub use hold::HOLD;
 pub use live::Freshness;
 pub use mark::{mark_of, mark_of_digest, pieces, token_marks};
 pub use refused::Refused;
-pub use registry::{Registry, VendorEntry, secret_of, token_key};
+pub use registry::{Places, Registry, VendorEntry, secret_of, token_key};
 pub use reply::{CALL, CODE, OUTCOME};
 pub use seen::{Left, Micros, Seen, SeenCall};
+pub use sidecar::{NotLoopback, Sidecar, SidecarFiles, check_loopback};
 pub use spool::{Backlog, Kind, Lane, NotKept, Spool, SpoolLimits, SpoolRecovered, Taken};
 pub use token::{SeenToken, TokenEntry};
 
@@ -133,9 +140,26 @@ impl Gateway {
     pub async fn serve(
         self,
         listener: TcpListener,
+        tls: Option<Arc<DoorTls>>,
         stop: impl Future<Output = ()>,
     ) -> anyhow::Result<()> {
-        door::serve(self, listener, stop).await
+        door::serve_base(self, listener, tls, stop).await;
+        Ok(())
+    }
+
+    /// Serves tunnels to vendors' hosts, which end here, until `stop`; then waits for what is under
+    /// way in them. With `tls`, callers may speak TLS to this proxy itself, too.
+    ///
+    /// # Errors
+    /// As [`Gateway::serve`].
+    pub async fn serve_connect(
+        self,
+        listener: TcpListener,
+        tls: Option<Arc<DoorTls>>,
+        stop: impl Future<Output = ()>,
+    ) -> anyhow::Result<()> {
+        door::serve_connect(self, listener, tls, stop).await;
+        Ok(())
     }
 
     /// Carries one request and sees to it that it is on record and that [`Seen`] is told once.
@@ -160,6 +184,15 @@ impl Gateway {
         account.close();
         self.cx.seen.call(&account.seen);
         account
+    }
+
+    /// Tells [`Seen`] of a caller that was turned away before it made a request.
+    fn tell(&self, refused: &Refused) -> SeenCall {
+        let mut account = Account::open(&self.cx.world);
+        account.seen.code = Some(refused.code());
+        account.close();
+        self.cx.seen.call(&account.seen);
+        account.seen
     }
 
     /// Records a call that was refused before it had an intent.

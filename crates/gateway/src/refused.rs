@@ -30,6 +30,30 @@ pub enum Refused {
     /// The token may not come from this network.
     #[error("the token may not be used from this network")]
     TokenOutside,
+    /// The certificate is valid, and stands for no one workload.
+    #[error("the certificate's identity is not registered for one workload")]
+    IdentityUnknown,
+    /// Certificate and token are of two workloads.
+    #[error("certificate and token are of two workloads")]
+    IdentityMismatch,
+    /// The tunnel's target is no host of a registered vendor.
+    #[error("this host is none of a registered vendor, or not its port")]
+    HostUnknown,
+    /// Inside a tunnel, another host was named than the tunnel was opened to.
+    #[error("inside the tunnel another host is named than it was opened to")]
+    HostMismatch,
+    /// A proxy was asked to carry a request in the clear.
+    #[error("nothing is carried in the clear: use an `https` URL")]
+    ProxyPlain,
+    /// Something else than a tunnel was asked of the proxy.
+    #[error("this door only opens tunnels, by `CONNECT`")]
+    ConnectOnly,
+    /// The token for the proxy is not one for a vendor at the host.
+    #[error("the token in `Proxy-Authorization` is not one for a vendor at this host")]
+    ProxyTokenUnknown,
+    /// Several vendors are at this host, and nothing tells which is meant.
+    #[error("several vendors are at this host: use the token of the one that is meant")]
+    VendorAmbiguous,
     /// `X-Cordon-Purpose` is not a purpose's name.
     #[error("`X-Cordon-Purpose` is not a purpose's name")]
     PurposeMalformed,
@@ -151,13 +175,20 @@ impl Refused {
     pub const fn status(&self) -> u16 {
         match self {
             Self::Broken(broken) => broken.status(),
-            Self::PurposeMalformed | Self::BodyCut | Self::EncodingBroken | Self::Unreadable(_) => {
-                400
-            }
-            Self::TokenMissing | Self::TokenUnknown | Self::TokenExpired | Self::TokenRevoked => {
-                401
-            }
-            Self::Stopped
+            Self::VendorAmbiguous
+            | Self::PurposeMalformed
+            | Self::BodyCut
+            | Self::EncodingBroken
+            | Self::Unreadable(_) => 400,
+            Self::TokenMissing
+            | Self::TokenUnknown
+            | Self::TokenExpired
+            | Self::TokenRevoked
+            | Self::IdentityUnknown => 401,
+            Self::IdentityMismatch
+            | Self::HostUnknown
+            | Self::ProxyPlain
+            | Self::Stopped
             | Self::TokenOutside
             | Self::VendorNotGranted
             | Self::PurposeNotGranted
@@ -168,9 +199,12 @@ impl Refused {
             | Self::NoSmtp
             | Self::MailUnfit => 403,
             Self::VendorUnknown => 404,
+            Self::ConnectOnly => 405,
+            Self::ProxyTokenUnknown => 407,
             Self::BodySlow => 408,
             Self::BodyTooLarge(_) | Self::Inflates => 413,
             Self::EncodingUnknown => 415,
+            Self::HostMismatch => 421,
             Self::Held | Self::NotKept(NotKept::Full) => 429,
             Self::Fault | Self::Interrupted | Self::SpoolDamaged => 500,
             Self::EndpointRefused
@@ -219,6 +253,14 @@ impl Coded for Refused {
             Self::TokenExpired => "token-expired",
             Self::TokenRevoked => "token-revoked",
             Self::TokenOutside => "token-outside",
+            Self::IdentityUnknown => "identity-unknown",
+            Self::IdentityMismatch => "identity-mismatch",
+            Self::HostUnknown => "host-unknown",
+            Self::HostMismatch => "host-mismatch",
+            Self::ProxyPlain => "proxy-plain",
+            Self::ConnectOnly => "connect-only",
+            Self::ProxyTokenUnknown => "proxy-token-unknown",
+            Self::VendorAmbiguous => "vendor-ambiguous",
             Self::PurposeMalformed => "purpose-malformed",
             Self::BodyTooLarge(_) => "body-too-large",
             Self::BodySlow => "too-slow",

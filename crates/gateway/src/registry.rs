@@ -1,13 +1,16 @@
 //! Which vendors, workloads and tokens there are: one value, replaced whole.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use connectors::Connector;
-use model::{MacKey, Secret, Switch, Vendor, VendorName, Workload, WorkloadName};
+use model::{Identity, MacKey, Secret, Switch, Vendor, VendorName, Workload, WorkloadName};
 
+use crate::authority::{Authority, is_dns_name};
+use crate::egress::Origin;
 use crate::refused::Refused;
 use crate::token::TokenEntry;
 
@@ -22,9 +25,26 @@ pub struct Registry {
     pub tokens: HashMap<[u8; 32], TokenEntry>,
     /// By which marks tokens are recognised: mark and [`token_key`].
     pub marks: HashMap<[u8; 32], [u8; 32]>,
+    /// Workloads by what their certificates prove.
+    pub identities: HashMap<Identity, WorkloadName>,
+    /// Authorities by the host that they speak for, the one that ends first standing first.
+    pub authorities: HashMap<String, Vec<Arc<Authority>>>,
+    /// What tunnels lead to, found when it is first asked for.
+    pub places: Places,
     /// The public base of Cordon's webhooks, for those who print it; calls carry the vendor's own
     /// [`VendorEntry::callback_url`].
     pub own_base_url: Option<String>,
+}
+
+/// Vendors by the host and port at which their callers may believe them to be.
+#[derive(Debug, Default)]
+pub struct Places(OnceLock<HashMap<(String, u16), Vec<Place>>>);
+
+/// A vendor at a host, and what stands there before its paths.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub vendor: VendorName,
+    pub prefix: String,
 }
 
 /// A vendor with what is needed to speak to it.
@@ -37,6 +57,25 @@ pub struct VendorEntry {
     pub credential: Option<Secret<String>>,
     /// Where the vendor should report on messages, if it is told so in each call.
     pub callback_url: Option<String>,
+}
+
+impl VendorEntry {
+    /// Where its callers may believe it to be: at its own endpoint, where the account is, and where
+    /// single operations are.
+    fn origins(&self) -> impl Iterator<Item = Origin> {
+        let base = self.credential.as_ref().and_then(|held| self.connector.base_url(held));
+        let operations = self.connector.operations().iter().filter_map(|one| one.base);
+        let bases = [self.vendor.endpoint.clone(), base].into_iter().flatten();
+        let bases = bases.chain(operations.map(str::to_owned));
+        bases.filter_map(|base| Origin::parse(&base).ok())
+    }
+
+    /// The hosts to which its callers may open tunnels: DNS names to which TLS is spoken.
+    pub fn hosts(&self) -> BTreeSet<String> {
+        let hosts =
+            self.origins().filter_map(|origin| origin.tls_host().map(|(host, _)| host.to_owned()));
+        hosts.filter(|host| is_dns_name(host)).collect()
+    }
 }
 
 impl fmt::Debug for VendorEntry {
@@ -60,6 +99,24 @@ pub fn secret_of(key: &MacKey, id: &str) -> Secret<String> {
 }
 
 impl Registry {
+    /// The vendors to which a tunnel to this host may lead.
+    pub(crate) fn places_at(&self, host: &str, port: u16) -> &[Place] {
+        let places = self.places.0.get_or_init(|| {
+            let mut places: HashMap<(String, u16), Vec<Place>> = HashMap::new();
+            for entry in self.vendors.values() {
+                for origin in entry.origins() {
+                    if let Some((host, port)) = origin.tls_host() {
+                        let (vendor, prefix) = (entry.vendor.name.clone(), origin.prefix.clone());
+                        let at = places.entry((host.to_owned(), port)).or_default();
+                        at.push(Place { vendor, prefix });
+                    }
+                }
+            }
+            places
+        });
+        places.get(&(host.to_owned(), port)).map_or(&[], Vec::as_slice)
+    }
+
     /// Whether calls to this vendor may leave at this moment.
     ///
     /// # Errors

@@ -73,6 +73,17 @@ impl Reply {
     }
 }
 
+impl Reply {
+    /// As the HTTP library takes it.
+    pub fn into_response(self) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::new(self.body));
+        *response.status_mut() =
+            http::StatusCode::from_u16(self.status).unwrap_or(http::StatusCode::BAD_GATEWAY);
+        *response.headers_mut() = self.headers;
+        response
+    }
+}
+
 /// The texts by which a reply would betray the vendor's credential.
 pub(crate) struct Scrub(Vec<Secret<Vec<u8>>>);
 
@@ -147,10 +158,7 @@ pub(crate) fn respond(
         Ok(reply) => (reply, None),
         Err(refused) => (refusal(&refused, connector), Some(refused.code())),
     };
-    let mut response = Response::new(Full::new(reply.body));
-    *response.status_mut() =
-        http::StatusCode::from_u16(reply.status).unwrap_or(http::StatusCode::BAD_GATEWAY);
-    *response.headers_mut() = reply.headers;
+    let mut response = reply.into_response();
     let headers = response.headers_mut();
     headers.insert(OUTCOME, HeaderValue::from_static(left.name()));
     if let Ok(id) = HeaderValue::from_str(&call.to_string()) {
@@ -163,6 +171,14 @@ pub(crate) fn respond(
     response
 }
 
+/// A refusal in nobody's words in particular.
+pub(crate) fn neutral(status: u16, code: &str, message: &str) -> Reply {
+    let json = HeaderValue::from_static("application/json");
+    let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, json)]);
+    let body = serde_json::json!({ "error": { "code": code, "message": message } });
+    Reply { status, headers, body: body.to_string().into() }
+}
+
 fn refusal(refused: &Refused, connector: Option<&'static dyn Connector>) -> Reply {
     let (status, code, message) = (refused.status(), refused.code(), refused.to_string());
     let mut headers = HeaderMap::new();
@@ -172,13 +188,7 @@ fn refusal(refused: &Refused, connector: Option<&'static dyn Connector>) -> Repl
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(said.content_type));
             said.body
         }
-        None => {
-            let json = HeaderValue::from_static("application/json");
-            headers.insert(header::CONTENT_TYPE, json);
-            serde_json::json!({ "error": { "code": code, "message": message } })
-                .to_string()
-                .into_bytes()
-        }
+        None => return neutral(status, code, &message),
     };
     if let Some(seconds) = refused.retry_after_seconds() {
         headers.insert(header::RETRY_AFTER, seconds.into());

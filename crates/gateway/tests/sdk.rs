@@ -12,11 +12,14 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use gateway::{Authority, Egress, KeptAuthority, Patience};
 use ledger::Settled;
-use model::{FieldSet, Secret, Switch};
+use model::{FieldSet, Secret, Switch, Timestamp, World};
+use rustls::RootCertStore;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
-use support::{Act, FakeVendor, House, Setup, reply};
+use support::{Act, FakeVendor, House, Setup, accepted, reply};
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sdk");
 
@@ -38,6 +41,72 @@ async fn twilio_for_node_sends_and_understands_refusals() {
 #[tokio::test]
 async fn twilio_for_python_sends_and_understands_refusals() {
     check_twilio("python3", "twilio_sdk.py").await;
+}
+
+#[tokio::test]
+async fn sendgrid_for_python_goes_through_a_tunnel() {
+    check_tunnel(Setup::sendgrid, "python3", "sendgrid_sdk.py").await;
+}
+
+#[tokio::test]
+async fn sendgrid_for_node_goes_through_a_tunnel() {
+    check_tunnel(Setup::sendgrid, "node", "sendgrid.mjs").await;
+}
+
+#[tokio::test]
+async fn twilio_for_python_goes_through_a_tunnel() {
+    check_tunnel(Setup::twilio, "python3", "twilio_sdk.py").await;
+}
+
+#[tokio::test]
+async fn twilio_for_node_goes_through_a_tunnel() {
+    check_tunnel(Setup::twilio, "node", "twilio.mjs").await;
+}
+
+/// The SDK as it is, told of a proxy and of a certificate to believe by the environment alone.
+async fn check_tunnel(setup: fn(&FakeVendor) -> Setup, program: &str, script: &str) {
+    let vendor = FakeVendor::start(|got| match got.line().starts_with("POST /v3") {
+        true => Act::Reply(accepted()),
+        false => Act::Reply(reply("201 Created", "", r#"{"sid":"SM1"}"#)),
+    });
+    let vendor = vendor.await;
+    let egress = Egress::new(RootCertStore::empty(), vec![vendor.address.to_string()]);
+    // Python and Node look at the machine's clock.
+    let (world, _) = World::fixed(machine_now(), 1);
+    let patience = Patience::default();
+    let house = House::in_world(vec![setup(&vendor)], patience, egress.expect("TLS"), world).await;
+    let mut registry = house.registry();
+    let entry = registry.vendors.values().next().expect("one vendor");
+    let host = entry.hosts().into_iter().next().expect("one host");
+    let made = KeptAuthority::issue(&host, &house.world).expect("an authority");
+    let opened = Authority::open(&made).expect("it opens");
+    registry.authorities.insert(host, vec![opened.into()]);
+    house.gateway.replace(registry);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let proxy = format!("http://{}", listener.local_addr().expect("bound"));
+    tokio::spawn(house.gateway.clone().serve_connect(listener, None, std::future::pending()));
+    let bundle = house.ledger_dir.path().join("ca.pem");
+    std::fs::write(&bundle, &made.root).expect("written");
+    let bundle = bundle.to_str().expect("text");
+    let way = [
+        ("HTTPS_PROXY", proxy.as_str()),
+        // Twilio for Node knows no other.
+        ("HTTP_PROXY", &proxy),
+        ("TWILIO_CA_BUNDLE", bundle),
+        ("SSL_CERT_FILE", bundle),
+        ("REQUESTS_CA_BUNDLE", bundle),
+        ("NODE_EXTRA_CA_CERTS", bundle),
+    ];
+    let said = run_by(&house, program, script, &way).await;
+    assert!(said["outcome"] == "sent" || said["sid"] == "SM1", "{said}");
+    assert_eq!((vendor.got().len(), house.disclosures().len()), (1, 1));
+}
+
+#[expect(clippy::disallowed_methods, reason = "the SDKs' own TLS goes by the machine's clock")]
+fn machine_now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let seconds = since.expect("after 1970").as_secs();
+    Timestamp::from_seconds(i64::try_from(seconds).expect("a time"))
 }
 
 async fn check_sendgrid(program: &str, script: &str) {
@@ -118,6 +187,12 @@ fn check_record(house: &House, fields: &str, operation: &str) {
 
 /// Runs a script against the gateway, with the workload's token in the SDK's own variables.
 async fn run(house: &House, program: &str, script: &str) -> Value {
+    let base = format!("http://{}", house.address);
+    run_by(house, program, script, &[("CORDON_GATEWAY", &base)]).await
+}
+
+/// The same by the way that these variables say.
+async fn run_by(house: &House, program: &str, script: &str, way: &[(&str, &str)]) -> Value {
     let sdk = installed();
     let connector = house.setups[0].connector;
     let environment = connector.mint([7; 48], &|_| Secret::new(String::new())).environment;
@@ -127,7 +202,6 @@ async fn run(house: &House, program: &str, script: &str) -> Value {
     command
         .arg(Path::new(SCRIPTS).join(script))
         .env("CORDON_SDK_DIR", &sdk)
-        .env("CORDON_GATEWAY", format!("http://{}", house.address))
         .env("PYTHONPATH", sdk.join("py"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .envs(tokens)
@@ -136,6 +210,7 @@ async fn run(house: &House, program: &str, script: &str) -> Value {
     for proxy in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"] {
         command.env_remove(proxy);
     }
+    command.envs(way.iter().copied());
     let output = command.output().await.unwrap_or_else(|why| panic!("starting {program}: {why}"));
     let (out, err) = (output.stdout, String::from_utf8_lossy(&output.stderr).into_owned());
     assert!(output.status.success(), "{script} failed: {err}");

@@ -12,6 +12,7 @@ pub mod field;
 pub mod finding;
 pub mod id;
 pub mod identifier;
+pub mod identity;
 pub mod limits;
 pub mod name;
 pub mod person;
@@ -32,6 +33,7 @@ pub use id::{
     OperatorId, VendorId, WorkloadId,
 };
 pub use identifier::{Email, Identifier, IdentifierHash, IdentifierKind, Phone};
+pub use identity::Identity;
 pub use name::{
     Country, Language, ListName, OperationName, OperatorName, Purpose, Region, VendorName,
     WorkloadName,

@@ -4,6 +4,10 @@
 pub const NAME_BYTES: usize = 64;
 /// Vendors' list names are people's words; the longest seen is 100 characters.
 pub const LIST_NAME_BYTES: usize = 128;
+/// RFC 1035 §2.3.4, without the final dot.
+pub const DNS_NAME_BYTES: usize = 253;
+/// The SPIFFE ID specification, §2.3: implementations take up to 2048 bytes.
+pub const IDENTITY_BYTES: usize = 2_048;
 /// RFC 5321 §4.5.3.1.3: a path is 256 octets with its brackets.
 pub const EMAIL_BYTES: usize = 254;
 /// RFC 5321 §4.5.3.1.1.
@@ -33,6 +37,27 @@ pub const VENDOR_CONCURRENCY: usize = 256;
 pub const VENDOR_BUSY_SECONDS: u64 = 10;
 /// Connections of callers to the gateway at once; further ones wait to be accepted.
 pub const GATEWAY_CONNECTIONS: usize = 4_096;
+/// A caller's TLS handshake, or its `CONNECT`, must be whole by then.
+pub const HANDSHAKE_SECONDS: u64 = 10;
+/// Calls under way at once on one HTTP/2 connection; SDKs have a handful.
+pub const HTTP2_STREAMS: u32 = 100;
+/// Streams that a caller resets before they are looked at; beyond it the connection ends.
+pub const HTTP2_RESETS: usize = 20;
+/// What a caller may send on all streams of one HTTP/2 connection before we have read it.
+pub const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+/// The same for one stream.
+pub const HTTP2_STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+/// An authority that callers of `CONNECT` believe: it is constrained to one host, and a new one has
+/// to reach every machine.
+pub const AUTHORITY_DAYS: i64 = 1_095;
+/// So long before its end the next one is made, so that both are handed out together.
+pub const AUTHORITY_RENEWAL_DAYS: i64 = 120;
+/// A leaf that such an authority signs; a stolen one is of use no longer.
+pub const LEAF_HOURS: i64 = 24;
+/// How often files of certificates and keys are looked at for changes.
+pub const TLS_FILES_SECONDS: u64 = 5;
+/// A file of certificates or a key; a bundle of two hundred authorities fits.
+pub const TLS_FILE_BYTES: u64 = 1024 * 1024;
 /// Bodies that the gateway holds at once, all callers together; seventeen of the largest.
 pub const GATEWAY_BODIES_BYTES: usize = 512 * 1024 * 1024;
 /// After the last reply a caller's remaining bytes are read and thrown away for so long, so that

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod auth;
+pub mod authorities;
 pub mod canaries;
 pub mod error;
 pub mod extract;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use connectors::Connector;
-use gateway::{Gateway, Registry};
+use gateway::{DoorTls, Gateway, Registry};
 use ledger::Ledger;
 use model::{Grant, Secret, Vendor, VendorName, Workload, WorkloadName, World};
 use store::{Store, Tx};
 
+use crate::authorities;
 use crate::client::Running;
 use crate::config::Config;
 use crate::directory::Directory;
@@ -55,6 +56,8 @@ pub struct Parts {
     pub strays: Arc<crate::strays::Strays>,
     /// Entries of the spool that did not open at the start.
     pub spool_damaged: usize,
+    /// TLS of the doors for workloads, where there is one.
+    pub tls: Option<Arc<DoorTls>>,
     /// Totals of the gateway since start.
     pub traffic: Arc<crate::traffic::Traffic>,
 }
@@ -121,12 +124,16 @@ impl App {
     }
 
     /// Hands the gateway vendors, workloads and tokens as they are kept now. When this returns, no
-    /// request that has not begun to leave goes by older ones.
+    /// request that has not begun to leave goes by older ones. Hosts that are new get an authority.
     ///
     /// # Errors
     /// When the store cannot be read or a credential does not open.
     pub async fn refresh_gateway(&self) -> Result<()> {
-        self.switches.refresh(self).await
+        self.switches.refresh(self).await?;
+        if authorities::issue_missing(self).await? {
+            self.switches.refresh(self).await?;
+        }
+        Ok(())
     }
 
     /// What the gateway goes by, as it is kept.
@@ -140,6 +147,7 @@ impl App {
         });
         let vendors = vendors.collect::<Result<Vec<_>>>()?;
         let mut registry = Registry { own_base_url: Some(self.hooks_url()), ..Registry::default() };
+        registry.identities.extend(tx.identities()?);
         let own = self.own_workload(vendors.iter().map(|(vendor, _)| vendor))?;
         registry.workloads = HashMap::from([(own.name.clone(), own)]);
         registry.workloads.extend(tx.workloads()?.into_iter().map(|one| (one.name.clone(), one)));
@@ -167,6 +175,7 @@ impl App {
             };
             registry.vendors.insert(entry.vendor.name.clone(), entry);
         }
+        registry.authorities = authorities::opened(self, tx, &registry)?;
         Ok(registry)
     }
 

@@ -33,6 +33,9 @@ pub struct Running {
     /// The address of the one that is encrypted from the first byte, if there is one.
     #[serde(default)]
     pub submissions: Option<String>,
+    /// The proxy for tunnels, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect: Option<String>,
     /// The process.
     pub process: u32,
 }

@@ -1,6 +1,6 @@
 //! The one commented file that sets an installation up, and the only reader of the environment.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -93,6 +93,8 @@ pub struct Listen {
     pub submission: Option<SocketAddr>,
     /// The same, encrypted from the first byte.
     pub submissions: Option<SocketAddr>,
+    /// Workloads whose SDK takes a proxy but no base URL open tunnels here; closed without it.
+    pub connect: Option<SocketAddr>,
 }
 
 /// How others reach us; empty means by the address that we listen on.
@@ -169,6 +171,34 @@ pub struct Gateway {
     pub connectors: Option<PathBuf>,
     /// For how long calls leave when it cannot be confirmed where the kill switches stand.
     pub staleness_seconds: u64,
+    /// TLS of the doors for workloads; without it they speak plain HTTP.
+    pub tls: Option<GatewayTls>,
+}
+
+/// TLS of the doors for workloads. All files are PEM, and are read anew when they change.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GatewayTls {
+    /// The doors' certificate, with those that lead to its authority.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+    /// Authorities of client certificates that are known by their DNS names.
+    pub client_ca: Option<PathBuf>,
+    /// The bundle of each SPIFFE trust domain whose workloads may call.
+    #[serde(default)]
+    pub trust_domains: BTreeMap<String, PathBuf>,
+    /// Whether nobody is heard without a client certificate.
+    #[serde(default)]
+    pub client_required: bool,
+}
+
+impl GatewayTls {
+    /// As the gateway takes it.
+    pub fn files(&self) -> gateway::TlsFiles {
+        let Self { certificate, key, client_ca, trust_domains, client_required } = self.clone();
+        gateway::TlsFiles { certificate, key, client_ca, trust_domains, client_required }
+    }
 }
 
 /// What happens by itself.
@@ -227,6 +257,7 @@ impl Default for Gateway {
             allowed_hosts: Vec::new(),
             connectors: None,
             staleness_seconds: limits::SWITCH_STALE_SECONDS,
+            tls: None,
         }
     }
 }
@@ -262,6 +293,7 @@ impl Default for Listen {
             api: local(8026),
             portal: local(8027),
             smtp: local(8028),
+            connect: None,
             submission: None,
             submissions: None,
         }

@@ -41,6 +41,7 @@ fn check(verdict: Verdict, what: impl Into<String>, detail: impl Into<String>) -
 /// Faults of the store.
 pub async fn examine(app: &App) -> Result<Vec<Check>> {
     let mut checks = vec![ledger(app), switches(app), directory(app).await];
+    checks.extend(doors(app).await?);
     checks.push(relay(app).await);
     checks.extend(audit(app).await);
     checks.extend(spool(app));
@@ -133,6 +134,42 @@ async fn relay(app: &App) -> Check {
         Ok(Err(error)) => check(Verdict::Wrong, "relay", error.to_string()),
         Err(_) => check(Verdict::Unknown, "relay", "it did not answer in time"),
     }
+}
+
+/// The doors for workloads.
+async fn doors(app: &App) -> Result<Vec<Check>> {
+    let (listen, tls) = (&app.config.listen, app.tls.as_ref());
+    let trouble = tls.and_then(|tls| tls.trouble());
+    let how = |door: &str, at: std::net::SocketAddr, risk: &str| match (tls, &trouble) {
+        (_, Some(why)) => check(Verdict::Wrong, door, format!("changed files are not used: {why}")),
+        (Some(_), None) => check(Verdict::Right, door, "TLS"),
+        (None, None) if at.ip().is_loopback() => {
+            check(Verdict::Right, door, "plain HTTP on loopback")
+        }
+        (None, None) => check(Verdict::Look, door, format!("plain HTTP on {at}: {risk}")),
+    };
+    let mut checks = vec![how("base-URL door", listen.gateway, "tokens and people in the clear")];
+    match listen.connect {
+        Some(at) => checks.push(how("CONNECT door", at, "hosts and proxy tokens in the clear")),
+        None => checks.push(check(Verdict::Right, "CONNECT door", "closed: `listen.connect`")),
+    }
+    if listen.connect.is_some() {
+        let now = app.world.now();
+        let renewal = crate::authorities::renewal(now);
+        for row in app.store.read(move |tx| tx.authorities(now)).await? {
+            let what = format!("authority of {}", row.host);
+            let until = format!("until {}", row.expires_at);
+            checks.push(match row.expires_at > renewal {
+                true => check(Verdict::Right, what, until),
+                false => check(
+                    Verdict::Look,
+                    what,
+                    format!("{until}: hand out its successor, `cordon gateway ca`"),
+                ),
+            });
+        }
+    }
+    Ok(checks)
 }
 
 async fn audit(app: &App) -> Option<Check> {

@@ -8,9 +8,11 @@ pub mod client;
 pub mod config;
 mod directory;
 pub mod door;
+pub mod sidecar;
 
 mod app;
 mod audience;
+mod authorities;
 mod beside;
 mod canaries;
 mod catalogue;
@@ -42,7 +44,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
-use gateway::{Egress, Gateway, GatewayKeys, Patience, Spool, SpoolLimits};
+use gateway::{DoorTls, Egress, Gateway, GatewayKeys, Patience, Spool, SpoolLimits};
 use ledger::{Ledger, LedgerKeys};
 use model::{OperatorName, World};
 use serde_json::{Value, json};
@@ -88,7 +90,9 @@ pub async fn start(config: Config) -> Result<Running> {
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("making `{}`", config.data.display()))?;
     let doors = Doors::open(&config).await?;
-    let app = open(config, world, doors.places()?).await?;
+    let tls = config.gateway.tls.as_ref().map(|tls| DoorTls::open(&tls.files(), world.clone()));
+    let tls = tls.transpose().context("opening the TLS of the gateway")?;
+    let app = open(config, world, doors.places(tls.is_some())?, tls).await?;
     first_operator(&app).await?;
     app.refresh_gateway().await?;
     let failed = doors.serve(&app)?;
@@ -97,6 +101,7 @@ pub async fn start(config: Config) -> Result<Running> {
     app.tasks.spawn(switches::keep_fresh(app.clone()));
     app.tasks.spawn(tokens::work(app.clone()));
     app.tasks.spawn(strays::work(app.clone()));
+    app.tasks.spawn(authorities::keep(app.clone()));
     write_running(&app)?;
     tracing::info!(data = %app.config.data.display(), "cordon runs");
     Ok(Running { app, failed })
@@ -139,7 +144,12 @@ impl Running {
 }
 
 /// Opens the parts of an installation.
-async fn open(config: Config, world: World, addresses: Places) -> Result<App> {
+async fn open(
+    config: Config,
+    world: World,
+    addresses: Places,
+    tls: Option<Arc<DoorTls>>,
+) -> Result<App> {
     let data = config.data.clone();
     let sender = config.company.notice_from.rsplit_once('@').map_or("", |(_, domain)| domain);
     let keys = Keys::open(&data, sender, &world)?;
@@ -187,6 +197,7 @@ async fn open(config: Config, world: World, addresses: Places) -> Result<App> {
         portal_rate: portal::Rate::default(),
         token_book,
         strays,
+        tls,
         traffic,
         spool_damaged: damaged,
     }))
@@ -251,6 +262,7 @@ struct Doors {
     smtp: TcpListener,
     submission: Option<TcpListener>,
     submissions: Option<TcpListener>,
+    connect: Option<TcpListener>,
 }
 
 impl Doors {
@@ -276,15 +288,20 @@ impl Doors {
             smtp: listen("canary receiver", listen_on.smtp).await?,
             submission: may_listen("submission door", listen_on.submission).await?,
             submissions: may_listen("submission door", listen_on.submissions).await?,
+            connect: may_listen("proxy", listen_on.connect).await?,
         })
     }
 
-    fn places(&self) -> Result<Places> {
+    fn places(&self, tls: bool) -> Result<Places> {
         let url = |listener: &TcpListener| listener.local_addr().map(|at| format!("http://{at}"));
         let at = |listener: &TcpListener| listener.local_addr().map(|at| at.to_string());
         Ok(Places {
             api: url(&self.api)?,
-            gateway: url(&self.gateway)?,
+            gateway: match url(&self.gateway)? {
+                url if tls => url.replacen("http", "https", 1),
+                url => url,
+            },
+            connect: self.connect.as_ref().map(url).transpose()?,
             portal: url(&self.portal)?,
             smtp: at(&self.smtp)?,
             submission: self.submission.as_ref().map(at).transpose()?,
@@ -321,7 +338,15 @@ impl Doors {
             });
         };
         let stop = || app.tasks.stopping();
-        door("gateway", Box::pin(app.gateway.clone().serve(self.gateway, stop())));
+        let (gateway, tls) = (&app.gateway, &app.tls);
+        door("gateway", Box::pin(gateway.clone().serve(self.gateway, tls.clone(), stop())));
+        if let Some(connect) = self.connect {
+            let serving = gateway.clone().serve_connect(connect, tls.clone(), stop());
+            door("proxy", Box::pin(serving));
+        }
+        if let Some(tls) = tls.clone() {
+            app.tasks.spawn(async move { tls.keep().await });
+        }
         door("api", Box::pin(serve(self.api, api, stop())));
         door("portal", Box::pin(serve(self.portal, portal::router(app), stop())));
         door("smtp", Box::pin(receiver.serve(self.smtp, inbox, stop())));

@@ -6,6 +6,7 @@
 //! that changes anything, `readers.rs` the connections that ask.
 
 mod audit;
+mod authorities;
 mod bulletins;
 mod canaries;
 mod columns;
@@ -16,6 +17,7 @@ mod error;
 mod evidence;
 mod facts;
 mod findings;
+mod identities;
 mod incidents;
 mod inquiries;
 mod migrations;
@@ -44,6 +46,7 @@ use serde::Serialize;
 use tokio::sync::{Semaphore, mpsc};
 
 pub use audit::{AuditBroken, AuditCheckpoint, AuditEntry, AuditHead, AuditVerified};
+pub use authorities::AuthorityRow;
 pub use bulletins::Bulletin;
 pub use canaries::Canary;
 pub use columns::{Document, Sealed};

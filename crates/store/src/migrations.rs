@@ -16,6 +16,7 @@ pub(crate) const MIGRATIONS: &[(&str, &str)] = &[
     ("0005_portal", include_str!("../migrations/0005_portal.sql")),
     ("0006_audit", include_str!("../migrations/0006_audit.sql")),
     ("0007_tokens", include_str!("../migrations/0007_tokens.sql")),
+    ("0008_doors", include_str!("../migrations/0008_doors.sql")),
 ];
 
 /// Tables whose rows are never changed and never deleted once written.

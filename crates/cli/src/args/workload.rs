@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use model::{Field, FoundAt, Mode, Network, Purpose, TokenId, VendorName, WorkloadName};
+use model::{Field, FoundAt, Identity, Mode, Network, Purpose, TokenId, VendorName, WorkloadName};
 
 #[derive(Subcommand)]
 pub enum WorkloadCommand {
@@ -24,6 +24,14 @@ pub enum WorkloadCommand {
         mode: Option<Mode>,
         #[command(flatten)]
         terms: TokenTerms,
+        #[command(flatten)]
+        identities: Identities,
+    },
+    /// Say what a workload's certificates prove, in the place of what was said before
+    Identify {
+        name: WorkloadName,
+        #[command(flatten)]
+        identities: Identities,
     },
     /// List workloads
     List,
@@ -44,6 +52,28 @@ pub enum WorkloadCommand {
     RevokeToken { name: WorkloadName, token: TokenId },
     /// Hand in a token, or a text that may hold one, that was found outside Cordon
     TokenSeen(TokenSeen),
+}
+
+/// What certificates prove.
+#[derive(Args)]
+pub struct Identities {
+    /// A SPIFFE ID, `spiffe://domain/path`; may be given again
+    #[arg(long = "spiffe-id", value_parser = spiffe_id, value_name = "ID")]
+    pub spiffe_ids: Vec<Identity>,
+    /// A DNS name in certificates of your own authority; may be given again
+    #[arg(long = "dns-name", value_parser = dns_name, value_name = "NAME")]
+    pub dns_names: Vec<Identity>,
+}
+
+fn spiffe_id(text: &str) -> Result<Identity, String> {
+    match Identity::parse(text) {
+        Ok(identity @ Identity::Spiffe(_)) => Ok(identity),
+        _ => Err("write it as spiffe://domain/path".to_owned()),
+    }
+}
+
+fn dns_name(text: &str) -> Result<Identity, String> {
+    Identity::dns(text).ok_or_else(|| "this is no DNS name".to_owned())
 }
 
 /// How long a token lives, and from where it may come.

@@ -78,6 +78,7 @@ pub async fn run(command: Command, global: &Global) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let html = matches!(&command, Command::Notice(NoticeCommand::Preview { html: true, .. }));
+    let bundle = matches!(&command, Command::Gateway(_));
     let preview = matches!(&command, Command::Notice(NoticeCommand::Preview { .. }));
     let call = requests::of(command)?;
     let client = super::client(global)?;
@@ -102,8 +103,24 @@ pub async fn run(command: Command, global: &Global) -> Result<ExitCode> {
         show::print(&format!("Subject: {}\n\n{body}\n", part("subject")));
         return Ok(ExitCode::SUCCESS);
     }
+    if bundle && !global.json {
+        show::print(&pem(&answer));
+        return Ok(ExitCode::SUCCESS);
+    }
     show::answer(&answer, global.json);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Certificates as one PEM file, which readers take with the lines between them.
+fn pem(answer: &Value) -> String {
+    let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+    let rows = answer["authorities"].as_array().into_iter().flatten();
+    let block = |row: &Value| {
+        let [host, fingerprint, until] =
+            ["host", "fingerprint", "expires_at"].map(|n| text(row, n));
+        format!("# {host}, until {until}, SHA-256 {fingerprint}\n{}", text(row, "certificate"))
+    };
+    rows.map(block).collect()
 }
 
 /// Checks the audit log: asks the server, or looks into the data folder when none runs there.

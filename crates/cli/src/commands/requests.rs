@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use http::Method;
-use model::{IncidentId, NoticeId, Timestamp, WorkloadName, limits};
+use model::{Identity, IncidentId, NoticeId, Timestamp, WorkloadName, limits};
 use serde_json::{Map, Value, json};
 
 use super::Usage;
 use super::call::Call;
 use crate::args::{
-    AuditCommand, CanaryCommand, Command, FactCommand, Import, IncidentCommand, NoticeCommand,
-    OperatorCommand, PeopleCommand, Question, TokenSeen, VendorCommand, VendorTerms, Who,
-    WorkloadCommand,
+    AuditCommand, CanaryCommand, Command, FactCommand, Gateway, GatewayCommand, Identities, Import,
+    IncidentCommand, NoticeCommand, OperatorCommand, PeopleCommand, Question, TokenSeen,
+    VendorCommand, VendorTerms, Who, WorkloadCommand,
 };
 
 /// The call of a command that is one.
@@ -23,6 +23,10 @@ pub fn of(command: Command) -> Result<Call> {
         Command::Vendor(command) => vendor(command)?,
         Command::Connector(_) => Call::get("/api/v1/connectors"),
         Command::Workload(command) => workload(command)?,
+        Command::Gateway(Gateway { command: Some(GatewayCommand::Ca { host }), .. }) => {
+            let query = host.map(|host| format!("?host={}", percent(&host))).unwrap_or_default();
+            Call::get(format!("/api/v1/gateway/authorities{query}"))
+        }
         Command::Operator(OperatorCommand::List) => Call::get("/api/v1/operators"),
         Command::Operator(OperatorCommand::Add { name, roles }) => {
             Call::post("/api/v1/operators", json!({ "name": name, "roles": roles }))
@@ -46,7 +50,11 @@ pub fn of(command: Command) -> Result<Call> {
         Command::Notice(command) => notice(command)?,
         Command::Audit(AuditCommand::List) => Call::get("/api/v1/audit"),
         Command::Audit(AuditCommand::Verify) => Call::get("/api/v1/audit/verify"),
-        Command::Serve(_) | Command::Config | Command::Doctor | Command::Drill(_) => {
+        Command::Serve(_)
+        | Command::Config
+        | Command::Doctor
+        | Command::Drill(_)
+        | Command::Gateway(_) => {
             bail!("this command is no call of the API")
         }
     })
@@ -139,6 +147,10 @@ fn vendor(command: VendorCommand) -> Result<Call> {
     })
 }
 
+fn proven(identities: Identities) -> Vec<Identity> {
+    [identities.spiffe_ids, identities.dns_names].concat()
+}
+
 fn workload(command: WorkloadCommand) -> Result<Call> {
     use WorkloadCommand as C;
     let tokens = |name: &WorkloadName| format!("/api/v1/workloads/{name}/tokens");
@@ -157,13 +169,20 @@ fn workload(command: WorkloadCommand) -> Result<Call> {
             Call::get(format!("{}/{token}", tokens(&name))).method(Method::DELETE)
         }
         C::TokenSeen(seen) => Call::post("/api/v1/tokens/seen", token_seen(seen)?),
-        C::Add { name, vendors, purposes, fields, mode, terms } => {
+        C::Identify { name, identities } => {
+            let path = format!("/api/v1/workloads/{name}/identities");
+            Call::post(path, json!({ "identities": proven(identities) })).method(Method::PUT)
+        }
+        C::Add { name, vendors, purposes, fields, mode, terms, identities } => {
             let grants: Vec<Value> = vendors
                 .iter()
                 .map(|vendor| json!({ "vendor": vendor, "purposes": purposes, "fields": fields }))
                 .collect();
             let tokens = json!({ "expires_seconds": terms.expires, "networks": terms.networks });
-            let body = json!({ "name": name, "grants": grants, "mode": mode, "tokens": tokens });
+            let body = json!({
+                "name": name, "grants": grants, "mode": mode, "tokens": tokens,
+                "identities": proven(identities),
+            });
             Call::post("/api/v1/workloads", body)
         }
     })

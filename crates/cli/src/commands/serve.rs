@@ -36,6 +36,9 @@ pub async fn run(serve: &Serve, global: &Global) -> Result<ExitCode> {
             running.data().display(),
             running.data().join("keys/operator.token").display(),
         );
+        if let Some(connect) = &places.connect {
+            println!("Tunnels to vendors' hosts: HTTPS_PROXY={connect}");
+        }
     }
     tokio::select! {
         _ = terminated.recv() => {}
@@ -47,7 +50,7 @@ pub async fn run(serve: &Serve, global: &Global) -> Result<ExitCode> {
 }
 
 /// Logs to the error stream, `CORDON_LOG` chooses what (`info` without it), one line an event.
-fn log() {
+pub fn log() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_env("CORDON_LOG")
         .unwrap_or_else(|_| EnvFilter::new("warn,server=info"));

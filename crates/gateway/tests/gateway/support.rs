@@ -274,6 +274,8 @@ pub fn now() -> Timestamp {
 
 /// What is registered; a test changes what it is about.
 pub struct Setup {
+    /// Another name than the connector's.
+    pub name: Option<&'static str>,
     pub connector: &'static dyn Connector,
     pub credential: Option<&'static str>,
     pub endpoint: String,
@@ -299,6 +301,7 @@ impl Setup {
 
     fn of(name: &str, credential: &'static str, endpoint: String) -> Self {
         Self {
+            name: None,
             connector: connector(name).expect("a connector"),
             credential: Some(credential),
             endpoint,
@@ -314,11 +317,12 @@ impl Setup {
     }
 
     pub fn name(&self) -> VendorName {
-        VendorName::parse(self.connector.name()).expect("a name")
+        VendorName::parse(self.name.unwrap_or(self.connector.name())).expect("a name")
     }
 
-    fn token(&self) -> Secret<String> {
-        self.connector.mint([7; 48], &|_| Secret::new(String::new())).token
+    pub fn token(&self) -> Secret<String> {
+        let mark = u8::try_from(self.name.map_or(0, str::len)).expect("a short name");
+        self.connector.mint([7 + mark; 48], &|_| Secret::new(String::new())).token
     }
 
     fn vendor(&self, world: &World) -> Vendor {
@@ -419,7 +423,7 @@ impl House {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
         let (stop, stopped) = oneshot::channel();
-        let serving = tokio::spawn(gateway.clone().serve(listener, async {
+        let serving = tokio::spawn(gateway.clone().serve(listener, None, async {
             drop(stopped.await);
         }));
         let stop = Some(stop);
@@ -517,7 +521,7 @@ impl House {
     /// A connection to the gateway.
     pub async fn call(&self) -> Caller {
         let stream = TcpStream::connect(self.address).await.expect("the gateway listens");
-        Caller { stream, held: Vec::new() }
+        Caller::over(stream)
     }
 
     /// Every disclosure that counts or does not, in the ledger.
@@ -542,12 +546,16 @@ impl Drop for House {
 }
 
 /// A connection of a caller.
-pub struct Caller {
-    pub stream: TcpStream,
+pub struct Caller<S = TcpStream> {
+    pub stream: S,
     held: Vec<u8>,
 }
 
-impl Caller {
+impl<S: AsyncRead + AsyncWrite + Unpin> Caller<S> {
+    pub fn over(stream: S) -> Self {
+        Self { stream, held: Vec::new() }
+    }
+
     pub async fn write(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.expect("the gateway reads");
     }
@@ -652,7 +660,9 @@ impl Request {
     fn head(&self) -> String {
         let lines = self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
         let lines: String = lines.collect();
-        format!("{} {} HTTP/1.1\r\nHost: gateway\r\n{lines}", self.method, self.path)
+        let named = self.headers.iter().any(|(name, _)| name == "Host");
+        let host = if named { "" } else { "Host: gateway\r\n" };
+        format!("{} {} HTTP/1.1\r\n{host}{lines}", self.method, self.path)
     }
 
     pub fn bytes(&self) -> Vec<u8> {

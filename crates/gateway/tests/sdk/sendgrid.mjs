@@ -5,8 +5,11 @@ const require = createRequire(`${process.env.CORDON_SDK_DIR}/`);
 const sendgrid = require('@sendgrid/mail');
 
 sendgrid.setApiKey(process.env.SENDGRID_API_KEY);
-// After the key: setting the key sets the base URL back.
-sendgrid.client.setDefaultRequest('baseUrl', `${process.env.CORDON_GATEWAY}/v/sendgrid`);
+// Without a gateway to point at, a proxy leads there.
+if (process.env.CORDON_GATEWAY) {
+  // After the key: setting the key sets the base URL back.
+  sendgrid.client.setDefaultRequest('baseUrl', `${process.env.CORDON_GATEWAY}/v/sendgrid`);
+}
 sendgrid.client.setDefaultHeader('X-Cordon-Purpose', 'receipts');
 
 const message = {

@@ -7,10 +7,10 @@ from python_http_client.exceptions import HTTPError
 from sendgrid import SendGridAPIClient
 from sendgrid.helpers.mail import Mail, To
 
-client = SendGridAPIClient(
-    api_key=os.environ["SENDGRID_API_KEY"],
-    host=os.environ["CORDON_GATEWAY"] + "/v/sendgrid",
-)
+# Without a gateway to point at, a proxy leads there.
+gateway = os.environ.get("CORDON_GATEWAY")
+base = {"host": gateway + "/v/sendgrid"} if gateway else {}
+client = SendGridAPIClient(api_key=os.environ["SENDGRID_API_KEY"], **base)
 client.client.request_headers["X-Cordon-Purpose"] = "receipts"
 
 message = Mail(

@@ -5,7 +5,10 @@ const require = createRequire(`${process.env.CORDON_SDK_DIR}/`);
 const twilio = require('twilio');
 
 const client = twilio(process.env.TWILIO_ACCOUNT_SID, process.env.TWILIO_AUTH_TOKEN);
-client.api.baseUrl = `${process.env.CORDON_GATEWAY}/v/twilio`;
+// Without a gateway to point at, a proxy leads there.
+if (process.env.CORDON_GATEWAY) {
+  client.api.baseUrl = `${process.env.CORDON_GATEWAY}/v/twilio`;
+}
 
 const message = { to: '+4930123456', from: '+15005550006', body: 'Your code is 123456' };
 

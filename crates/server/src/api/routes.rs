@@ -80,6 +80,8 @@ routes! {
     post "/api/v1/workloads/{workload}/tokens" tokens::rotate_token       Configure "workload.token-rotated";
     delete "/api/v1/workloads/{workload}/tokens/{token}" tokens::revoke_token Configure "workload.token-revoked";
     post "/api/v1/tokens/seen"               tokens::report_token         Respond "token.reported";
+    put  "/api/v1/workloads/{workload}/identities" workloads::put_identities Configure "workload.identities-set";
+    get  "/api/v1/gateway/authorities"       authorities::list_authorities View;
 
     get  "/api/v1/gateway/switches"          gateway::list_switches       View;
 
