@@ -51,6 +51,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             commands::connector::run(&command, &global)
         }
         Command::Doctor => commands::doctor::run(&global).await,
+        Command::Policy(command) => commands::policy::run(command, &global).await,
+        Command::Detokenise(asked) => commands::policy::detokenise(asked, &global).await,
         other => commands::call::run(other, &global).await,
     }
 }

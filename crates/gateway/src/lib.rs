@@ -24,10 +24,12 @@ mod record;
 mod refused;
 mod registry;
 mod release;
+mod replace;
 mod reply;
 mod seen;
 mod settle;
 mod spool;
+mod stated;
 mod submission;
 mod token;
 mod transform;
@@ -41,7 +43,6 @@ use model::{CallId, Coded as _, VendorName, World};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-pub use admit::{OWN_WORKLOAD, PURPOSE};
 pub use cx::{GatewayKeys, Patience};
 pub use egress::{Egress, native_roots};
 pub use framing::Broken;
@@ -53,6 +54,7 @@ pub use registry::{Registry, VendorEntry, secret_of, token_key};
 pub use reply::{CALL, CODE, OUTCOME};
 pub use seen::{Left, Micros, Seen, SeenCall};
 pub use spool::{Backlog, Kind, Lane, NotKept, Spool, SpoolLimits, SpoolRecovered, Taken};
+pub use stated::{CONSENT, PURPOSE, REGION};
 pub use token::{SeenToken, TokenEntry};
 
 use admit::Arrival;
@@ -175,6 +177,7 @@ impl Gateway {
             workload: seen.workload.clone(),
             operation: seen.operation.clone(),
             code: refused.code().to_owned(),
+            would: account.would.take(),
         };
         if self.cx.ledger.refuse(refused).await.is_err() {
             account.warn("refusal-not-recorded");

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use connectors::Connector;
 use model::{MacKey, Secret, Switch, Vendor, VendorName, Workload, WorkloadName};
+use policy::Policy;
 
 use crate::refused::Refused;
 use crate::token::TokenEntry;
@@ -22,6 +24,8 @@ pub struct Registry {
     pub tokens: HashMap<[u8; 32], TokenEntry>,
     /// By which marks tokens are recognised: mark and [`token_key`].
     pub marks: HashMap<[u8; 32], [u8; 32]>,
+    /// Who may give what to whom: the grants of these workloads, and what an operator adds.
+    pub policy: Arc<Policy>,
     /// The public base of Cordon's webhooks, for those who print it; calls carry the vendor's own
     /// [`VendorEntry::callback_url`].
     pub own_base_url: Option<String>,

@@ -19,12 +19,15 @@ mod contain;
 mod dataset;
 mod doctor;
 mod http;
+mod in_force;
 mod inquiries;
 mod intake;
 mod keys;
 mod notices;
 mod observe;
 mod portal;
+mod replay;
+mod replays;
 mod respond;
 mod rows;
 mod scoping;
@@ -33,6 +36,7 @@ mod switches;
 mod tasks;
 mod tokens;
 mod traffic;
+mod unused;
 mod vouched;
 
 use std::net::SocketAddr;
@@ -52,6 +56,7 @@ use tokio::sync::watch;
 
 pub use crate::api::error::coded;
 pub use crate::beside::switch_beside;
+pub use crate::in_force::{POLICY_SCHEMA, check_policy_alone};
 
 use crate::api::auth::Role;
 use crate::app::{App, Parts};
@@ -161,6 +166,7 @@ async fn open(config: Config, world: World, addresses: Places) -> Result<App> {
         token: keys.workload_token.clone(),
         reference: keys.reference.clone(),
         pseudonym: keys.pseudonym.clone(),
+        tokenise: keys.tokenise.clone(),
     };
     let egress = Egress::new(gateway::native_roots()?, config.gateway.allowed_hosts.clone())
         .context("opening the way out")?;
@@ -172,6 +178,8 @@ async fn open(config: Config, world: World, addresses: Places) -> Result<App> {
     let gateway = Gateway::with_patience(to, gateway_keys, world.clone(), egress, seen, patience);
     let damaged = open_spool(&gateway, &data, &keys, &world).await?;
     Ok(App::new(Parts {
+        own_policy: in_force::OwnPolicy::open(config.policy.file.as_deref())?,
+        replays: replays::Replays::default(),
         directory: directory::open(config.directory.path.as_deref()).into(),
         config,
         world,
