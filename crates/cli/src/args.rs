@@ -2,6 +2,7 @@
 
 mod connector;
 mod gateway;
+pub mod policy;
 mod workload;
 
 use std::net::SocketAddr;
@@ -73,6 +74,11 @@ pub enum Command {
     Workload(WorkloadCommand),
     /// The gateway: what callers of its proxy believe; a sidecar that carries to it
     Gateway(Gateway),
+    /// Policy: who may give what to whom, and why a call is decided so
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Turn tokens that a vendor has back into the values they stand for
+    Detokenise(policy::Detokenise),
     /// Operators: who may do what
     #[command(subcommand)]
     Operator(OperatorCommand),
@@ -203,7 +209,8 @@ pub struct VendorTerms {
     /// How far the gateway goes: `observe`, `report`, `enforce`
     #[arg(long)]
     pub mode: Option<Mode>,
-    /// What happens to a field: `name=drop`, `username=pseudonymise`, `phone=refuse`
+    /// What happens to a field: `name=drop`, `username=pseudonymise`, `email=tokenise`,
+    /// `ip=truncate`, `phone=refuse`
     #[arg(long = "field", value_parser = field_action, value_name = "FIELD=ACTION")]
     pub actions: Vec<(Field, FieldAction)>,
     /// Which fields your own attributes (`custom`) hold there; unsaid, they may hold anything

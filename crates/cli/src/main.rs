@@ -54,6 +54,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             commands::sidecar::run(sidecar, &global).await
         }
         Command::Doctor => commands::doctor::run(&global).await,
+        Command::Policy(command) => commands::policy::run(command, &global).await,
+        Command::Detokenise(asked) => commands::policy::detokenise(asked, &global).await,
         other => commands::call::run(other, &global).await,
     }
 }

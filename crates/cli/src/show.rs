@@ -1,5 +1,7 @@
 //! How answers and errors look: tables for people, the API's own JSON with `--json`.
 
+pub mod policy;
+
 use std::io::Write as _;
 use std::process::ExitCode;
 

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use connectors::smtp::SUBMIT;
 use connectors::{Connector, Operation, OwnedOutbound};
 use http::{HeaderMap, HeaderValue, Request, header};
-use hyper::body::Incoming;
-use model::{Field, Grant, Mode, OperationName, Purpose, VendorName, WorkloadName, limits};
+use hyper::body::{Body as _, Incoming};
+use model::{Mode, OperationName, Purpose, VendorName, Workload, WorkloadName, limits};
+use policy::Policy;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::authenticate::{Addressed, Caller, addressed, authenticate, check_host};
@@ -21,12 +22,8 @@ use crate::hold::{Envelope, HOLD, Waiting, What};
 use crate::refused::Refused;
 use crate::registry::{Registry, VendorEntry};
 use crate::seen::Account;
-use crate::token;
-
-/// The name of Cordon's own workload, which plants canaries.
-pub const OWN_WORKLOAD: &str = "cordon";
-/// In which header a call states its purpose.
-pub const PURPOSE: &str = "x-cordon-purpose";
+use crate::stated::Stated;
+use crate::token::{self, TokenEntry};
 
 /// A request as it comes in.
 pub(crate) enum Arrival {
@@ -53,11 +50,11 @@ pub(crate) struct Admitted {
     registry: Arc<Registry>,
     pub vendor: VendorName,
     pub workload: WorkloadName,
-    /// What the workload may give to this vendor.
-    pub grant: Option<Grant>,
     pub mode: Mode,
-    /// The purpose that the call states.
-    pub purpose: Option<Purpose>,
+    /// The purpose that holds: the one stated, else the first of the workload's grant.
+    pub purpose: Purpose,
+    /// What the call states of itself.
+    pub stated: Stated,
     pub operation: Option<&'static Operation>,
     pub method: http::Method,
     pub path: String,
@@ -76,6 +73,11 @@ impl Admitted {
     /// The vendor's entry.
     pub fn entry(&self) -> &VendorEntry {
         self.registry.vendors.get(&self.vendor).expect("admitted for a vendor of this registry")
+    }
+
+    /// The policy of this registry.
+    pub fn policy(&self) -> &Policy {
+        &self.registry.policy
     }
 
     /// A header's value as text.
@@ -152,17 +154,17 @@ async fn admit_caller(
         may => may.map(|()| false)?,
     };
     check_ready(entry)?;
-    let purpose = stated_purpose(&parts.headers)?;
+    let stated = Stated::in_headers(&parts.headers)?;
     let Held { bytes, place } = match early {
         Some(held) => held,
         None => whole(cx, account, &parts.headers, &mut body, cap(operation)).await?,
     };
     Ok(Admitted {
         vendor: entry.vendor.name.clone(),
-        grant: known.and_then(|workload| workload.grant(&entry.vendor.name)).cloned(),
+        purpose: purpose(known, &entry.vendor.name, &stated),
+        stated,
         workload,
         mode,
-        purpose,
         operation,
         method: parts.method,
         path: path.to_owned(),
@@ -189,7 +191,7 @@ fn admit_waiting(
     let registry = cx.registry.load_full();
     let entry = registry.vendors.get(&vendor).ok_or(Refused::VendorUnknown)?;
     know_vendor(account, entry);
-    let Waiting { workload, purpose, what } = waiting;
+    let Waiting { workload, stated, what } = waiting;
     account.seen.workload = Some(workload.clone());
     let waits = shown.is_some();
     if let Some(Shown { key, from }) = shown {
@@ -216,10 +218,10 @@ fn admit_waiting(
     }
     check_ready(entry)?;
     Ok(Admitted {
-        grant: known.and_then(|workload| workload.grant(&vendor)).cloned(),
+        purpose: purpose(known, &vendor, &stated),
+        stated,
         workload,
         mode,
-        purpose,
         operation,
         method,
         path,
@@ -234,7 +236,7 @@ fn admit_waiting(
     })
 }
 
-/// Cordon's own calls: its workload may give every field to every vendor, and is held to `enforce`.
+/// Cordon's own calls: its workload is held to `enforce`.
 fn admit_own(
     cx: &Cx,
     account: &mut Account,
@@ -245,7 +247,7 @@ fn admit_own(
     let registry = cx.registry.load_full();
     let entry = registry.vendors.get(&vendor).ok_or(Refused::VendorUnknown)?;
     know_vendor(account, entry);
-    let workload = WorkloadName::parse(OWN_WORKLOAD).expect("it is a workload's name");
+    let workload = WorkloadName::parse(policy::OWN_WORKLOAD).expect("it is a workload's name");
     account.seen.workload = Some(workload.clone());
     account.seen.mode = Some(Mode::Enforce);
     let (path, query) = match request.path.split_once('?') {
@@ -258,16 +260,11 @@ fn admit_own(
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(request.content_type));
     headers.insert(header::USER_AGENT, HeaderValue::from_static("cordon"));
-    let grant = Grant {
-        vendor: vendor.clone(),
-        purposes: vec![purpose.clone()],
-        fields: Field::ALL.iter().copied().collect(),
-    };
     Ok(Admitted {
-        grant: Some(grant),
         workload,
         mode: Mode::Enforce,
-        purpose: Some(purpose),
+        purpose,
+        stated: Stated::default(),
         operation,
         method: http::Method::from_bytes(request.method.as_bytes()).map_err(|_| Refused::Fault)?,
         path,
@@ -333,16 +330,12 @@ fn check_ready(entry: &VendorEntry) -> Result<(), Refused> {
     if entry.credential.is_some() { Ok(()) } else { Err(Refused::CredentialMissing) }
 }
 
-fn stated_purpose(headers: &HeaderMap) -> Result<Option<Purpose>, Refused> {
-    let mut given = headers.get_all(PURPOSE).iter();
-    let Some(value) = given.next() else {
-        return Ok(None);
-    };
-    let purpose = value.to_str().ok().and_then(|text| Purpose::parse(text).ok());
-    match (purpose, given.next()) {
-        (Some(purpose), None) => Ok(Some(purpose)),
-        _ => Err(Refused::PurposeMalformed),
-    }
+/// The purpose that holds: the one stated, else the first of the grant.
+fn purpose(known: Option<&Workload>, vendor: &VendorName, stated: &Stated) -> Purpose {
+    let grant = known.and_then(|workload| workload.grant(vendor));
+    let usual = grant.and_then(|grant| grant.purposes.first());
+    let holds = stated.purpose.as_ref().or(usual).cloned();
+    holds.unwrap_or_else(|| Purpose::parse("unstated").expect("it is a purpose's name"))
 }
 
 /// Whether the caller asks that its call wait in Cordon while its vendor is on hold.

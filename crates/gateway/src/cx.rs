@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use ledger::Ledger;
-use model::{MacKey, VendorName, World, limits};
+use model::{MacKey, TokeniseKey, VendorName, World, limits};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::egress::Egress;
@@ -23,6 +23,8 @@ pub struct GatewayKeys {
     pub reference: MacKey,
     /// Under which pseudonyms are made.
     pub pseudonym: MacKey,
+    /// Under which values become tokens.
+    pub tokenise: TokeniseKey,
 }
 
 /// How long the gateway waits for others. The defaults are the limits in `model::limits`.

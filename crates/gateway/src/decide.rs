@@ -1,13 +1,17 @@
-//! Decide: what happens to each field of a call, by the workload's grant and the vendor's table.
+//! Decide: whether a call may leave, by policy, and what happens to each of its fields, by the
+//! vendor's table.
 //!
-//! A pure function of the request and what was read out of it. `enforce` holds to the verdict;
-//! `report` says what it would have been and lets the call pass; `observe` does not ask.
+//! `enforce` holds to the verdict; `report` says what it would have been and lets the call pass;
+//! `observe` does not ask. The whole decision is made by one registry, the one that the call was
+//! admitted under.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Coded as _, Field, FieldAction, FieldSet, Grant, Mode, Purpose};
+use ledger::{Asked, WouldDisclose};
+use model::{Coded as _, Field, FieldAction, FieldSet, ListName, Mode, OperationName};
+use policy::{Denied, Question};
 
-use crate::admit::Admitted;
+use crate::admit::{Admitted, operation_name};
 use crate::read::Reading;
 use crate::refused::Refused;
 use crate::seen::Account;
@@ -15,10 +19,10 @@ use crate::seen::Account;
 /// What is to happen to a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// Why the data goes out.
-    pub purpose: Purpose,
     /// Whether anything is taken out or replaced at all.
     pub enforced: bool,
+    /// What policy was asked.
+    pub asked: Asked,
     /// What leaves of everybody besides: values under keys that nobody documents count as `custom`.
     besides: FieldSet,
     actions: BTreeMap<Field, FieldAction>,
@@ -34,9 +38,12 @@ impl Verdict {
     }
 
     /// Those of these fields that the vendor gets to know, of somebody of whom the call says them.
+    /// A shorter form of a value still tells something of it.
     pub fn disclosed(&self, fields: FieldSet) -> FieldSet {
-        let allowed = fields.iter().filter(|field| self.action(*field) == FieldAction::Allow);
-        self.besides.union(allowed.collect())
+        let told = |field: &Field| {
+            matches!(self.action(*field), FieldAction::Allow | FieldAction::Truncate)
+        };
+        self.besides.union(fields.iter().filter(told).collect())
     }
 }
 
@@ -46,22 +53,32 @@ pub(crate) fn decide(
     request: &Admitted,
     reading: &Reading,
 ) -> Result<Verdict, Refused> {
-    let grant = request.grant.as_ref();
     let actions = &request.entry().vendor.actions;
     let fields = reading.fields();
     let enforced = request.mode == Mode::Enforce;
     let passes_unknown = !enforced && reading.has_unknown_keys();
     let besides = passes_unknown.then_some(Field::Custom).into_iter().collect();
-    let verdict = Verdict {
-        purpose: purpose(grant, request.purpose.as_ref()),
-        enforced,
-        besides,
-        actions: actions.clone(),
+    let asked = Asked {
+        policy: request.policy().digest(),
+        fields,
+        region: request.stated.region.clone(),
+        consent: request.stated.consent.clone(),
     };
+    let lists = lists(reading);
+    account.would = Some(WouldDisclose {
+        purpose: request.purpose.clone(),
+        mode: request.mode,
+        people: u32::try_from(reading.parties().len()).unwrap_or(u32::MAX),
+        lists: lists.clone(),
+        asked: asked.clone(),
+    });
+    let verdict = Verdict { enforced, asked, besides, actions: actions.clone() };
     match request.mode {
-        Mode::Enforce => judge(grant, &verdict.purpose, actions, fields)?,
+        Mode::Enforce => judge(account, request, reading, &lists)?,
         Mode::Report => {
-            report(account, judge(grant, &verdict.purpose, actions, fields));
+            if let Err(denied) = judge(account, request, reading, &lists) {
+                account.seen.would_refuse.get_or_insert(denied.code());
+            }
             report_changes(account, actions, fields, reading);
         }
         Mode::Observe => {}
@@ -70,41 +87,34 @@ pub(crate) fn decide(
     Ok(verdict)
 }
 
-/// The purpose that holds: the one stated, else the grant's first.
-fn purpose(grant: Option<&Grant>, stated: Option<&Purpose>) -> Purpose {
-    stated
-        .or_else(|| grant.and_then(|grant| grant.purposes.first()))
-        .cloned()
-        .unwrap_or_else(|| Purpose::parse("unstated").expect("it is a purpose's name"))
-}
-
 /// Whether a call may go through under `enforce`.
 fn judge(
-    grant: Option<&Grant>,
-    purpose: &Purpose,
-    actions: &BTreeMap<Field, FieldAction>,
-    fields: FieldSet,
-) -> Result<(), Refused> {
-    let grant = grant.ok_or(Refused::VendorNotGranted)?;
-    if !grant.purposes.contains(purpose) {
-        return Err(Refused::PurposeNotGranted);
-    }
-    for field in fields.iter() {
-        match actions.get(&field) {
-            Some(FieldAction::Drop) => {}
-            Some(FieldAction::Refuse) => return Err(Refused::FieldRefused(field)),
-            _ if !grant.fields.contains(field) => return Err(Refused::FieldNotGranted(field)),
-            _ => {}
-        }
-    }
-    Ok(())
+    account: &Account,
+    request: &Admitted,
+    reading: &Reading,
+    lists: &[ListName],
+) -> Result<(), Denied> {
+    let unknown = || OperationName::parse("unknown").expect("it is an operation's name");
+    let question = Question {
+        workload: &request.workload,
+        vendor: &request.vendor,
+        operation: &request.operation.map_or_else(unknown, operation_name),
+        purpose: &request.purpose,
+        fields: reading.fields(),
+        lists,
+        people: reading.parties().len(),
+        region: request.stated.region.as_ref(),
+        consent: request.stated.consent.as_deref(),
+        mode: request.mode,
+        at: account.seen.at,
+    };
+    request.policy().judge(&question, &request.entry().vendor.actions)
 }
 
-/// Puts on record what `enforce` would have refused.
-fn report(account: &mut Account, judged: Result<(), Refused>) {
-    if let Err(refused) = judged {
-        account.seen.would_refuse.get_or_insert(refused.code());
-    }
+/// Every list that the call puts anybody in, in the order of their names.
+fn lists(reading: &Reading) -> Vec<ListName> {
+    let all: BTreeSet<&ListName> = reading.parties().iter().flat_map(|one| &one.lists).collect();
+    all.into_iter().cloned().collect()
 }
 
 /// Puts on record what `enforce` would have changed.
@@ -120,6 +130,12 @@ fn report_changes(
     }
     if acted(FieldAction::Pseudonymise) {
         account.warn("would-pseudonymise-field");
+    }
+    if acted(FieldAction::Tokenise) {
+        account.warn("would-tokenise-field");
+    }
+    if acted(FieldAction::Truncate) {
+        account.warn("would-truncate-field");
     }
     if reading.has_unknown_keys() {
         account.warn("would-drop-unknown-key");

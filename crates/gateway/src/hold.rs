@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use model::{CallId, Purpose, WorkloadName};
+use model::{CallId, WorkloadName};
 use serde::{Deserialize, Serialize};
 
 use crate::admit::Admitted;
@@ -12,6 +12,7 @@ use crate::refused::Refused;
 use crate::reply::Reply;
 use crate::seen::{Account, Left};
 use crate::spool::{Kind, Lane, NotKept};
+use crate::stated::Stated;
 
 /// In which header a caller says that it cannot wait while its vendor is on hold: `queue`.
 pub const HOLD: &str = "x-cordon-hold";
@@ -22,8 +23,8 @@ pub const HOLD: &str = "x-cordon-hold";
 pub(crate) struct Waiting {
     /// Who made it.
     pub workload: WorkloadName,
-    /// The purpose that it states.
-    pub purpose: Option<Purpose>,
+    /// What it states of itself.
+    pub stated: Stated,
     pub what: What,
 }
 
@@ -93,8 +94,8 @@ pub(crate) async fn hold(
         Some(envelope) => (Kind::Mail, What::Mail(envelope.clone()), envelope.to.len()),
         None => (Kind::Call, What::Call(HeldCall::of(request)), 1),
     };
-    let (workload, purpose) = (request.workload.clone(), request.purpose.clone());
-    let about = serde_json::to_string(&Waiting { workload, purpose, what });
+    let (workload, stated) = (request.workload.clone(), request.stated.clone());
+    let about = serde_json::to_string(&Waiting { workload, stated, what });
     let about = about.map_err(|_| Refused::Fault)?;
     let first = account.seen.call;
     let calls: Vec<CallId> =

@@ -27,11 +27,13 @@ mod refused;
 mod registry;
 mod release;
 mod reload;
+mod replace;
 mod reply;
 mod seen;
 mod settle;
 mod sidecar;
 mod spool;
+mod stated;
 mod submission;
 mod token;
 mod transform;
@@ -60,6 +62,7 @@ pub use reply::{CALL, CODE, OUTCOME};
 pub use seen::{Left, Micros, Seen, SeenCall};
 pub use sidecar::{NotLoopback, Sidecar, SidecarFiles, check_loopback};
 pub use spool::{Backlog, Kind, Lane, NotKept, Spool, SpoolLimits, SpoolRecovered, Taken};
+pub use stated::{CONSENT, PURPOSE, REGION};
 pub use token::{SeenToken, TokenEntry};
 
 use admit::Arrival;
@@ -208,6 +211,7 @@ impl Gateway {
             workload: seen.workload.clone(),
             operation: seen.operation.clone(),
             code: refused.code().to_owned(),
+            would: account.would.take(),
         };
         if self.cx.ledger.refuse(refused).await.is_err() {
             account.warn("refusal-not-recorded");

@@ -65,8 +65,9 @@ fn intent(
         vendor: request.vendor.clone(),
         operation: request.operation.map_or_else(unknown, operation_name),
         workload: request.workload.clone(),
-        purpose: verdict.purpose.clone(),
+        purpose: request.purpose.clone(),
         mode: request.mode,
+        asked: Some(verdict.asked.clone()),
         held_until,
         rows: rows(cx, reading, verdict),
     }

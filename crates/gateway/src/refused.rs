@@ -1,7 +1,8 @@
 //! Every way in which a call does not get through, each with its code and HTTP status.
 
 use connectors::Unreadable;
-use model::{Blame, Coded, Field, limits};
+use model::{Blame, Coded, limits};
+use policy::Denied;
 
 use crate::framing::Broken;
 use crate::spool::NotKept;
@@ -90,18 +91,15 @@ pub enum Refused {
     /// What it discloses cannot be read without doubt.
     #[error("{0}")]
     Unreadable(Unreadable),
-    /// The workload may give nothing to this vendor.
-    #[error("the workload may not call this vendor")]
-    VendorNotGranted,
-    /// The workload may not call this vendor for this purpose.
-    #[error("the workload may not call this vendor for this purpose")]
-    PurposeNotGranted,
-    /// The workload may not give this field to this vendor.
-    #[error("the workload may not give `{0}` to this vendor")]
-    FieldNotGranted(Field),
-    /// Nobody may give this field to this vendor.
-    #[error("`{0}` is not given to this vendor")]
-    FieldRefused(Field),
+    /// `X-Cordon-Region` is not a region's code.
+    #[error("`X-Cordon-Region` is not a region's code, such as `DE` or `US-CA`")]
+    RegionMalformed,
+    /// `X-Cordon-Consent` is not a list of consents.
+    #[error("`X-Cordon-Consent` is not a list of consents, such as `marketing,sms`")]
+    ConsentMalformed,
+    /// Policy does not let it leave.
+    #[error("{0}")]
+    Policy(Denied),
     /// The record cannot be written, so nothing leaves.
     #[error("the call cannot be recorded, so it does not leave")]
     LedgerDown,
@@ -177,6 +175,8 @@ impl Refused {
             Self::Broken(broken) => broken.status(),
             Self::VendorAmbiguous
             | Self::PurposeMalformed
+            | Self::RegionMalformed
+            | Self::ConsentMalformed
             | Self::BodyCut
             | Self::EncodingBroken
             | Self::Unreadable(_) => 400,
@@ -190,10 +190,7 @@ impl Refused {
             | Self::ProxyPlain
             | Self::Stopped
             | Self::TokenOutside
-            | Self::VendorNotGranted
-            | Self::PurposeNotGranted
-            | Self::FieldNotGranted(_)
-            | Self::FieldRefused(_)
+            | Self::Policy(_)
             | Self::HeldExpired
             | Self::HeldDiscarded
             | Self::NoSmtp
@@ -273,10 +270,9 @@ impl Coded for Refused {
             Self::Stopped => "vendor-stopped",
             Self::SwitchUnknown => "switch-unknown",
             Self::Unreadable(why) => why.code(),
-            Self::VendorNotGranted => "vendor-not-granted",
-            Self::PurposeNotGranted => "purpose-not-granted",
-            Self::FieldNotGranted(_) => "field-not-granted",
-            Self::FieldRefused(_) => "field-refused",
+            Self::RegionMalformed => "region-malformed",
+            Self::ConsentMalformed => "consent-malformed",
+            Self::Policy(denied) => denied.code(),
             Self::LedgerDown => "ledger-down",
             Self::VendorBusy => "vendor-busy",
             Self::CredentialMissing => "credential-missing",
@@ -348,5 +344,11 @@ impl From<NotKept> for Refused {
 impl From<Unreadable> for Refused {
     fn from(why: Unreadable) -> Self {
         Self::Unreadable(why)
+    }
+}
+
+impl From<Denied> for Refused {
+    fn from(denied: Denied) -> Self {
+        Self::Policy(denied)
     }
 }

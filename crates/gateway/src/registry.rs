@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use connectors::Connector;
 use model::{Identity, MacKey, Secret, Switch, Vendor, VendorName, Workload, WorkloadName};
+use policy::Policy;
 
 use crate::authority::{Authority, is_dns_name};
 use crate::egress::Origin;
@@ -31,6 +32,8 @@ pub struct Registry {
     pub authorities: HashMap<String, Vec<Arc<Authority>>>,
     /// What tunnels lead to, found when it is first asked for.
     pub places: Places,
+    /// Who may give what to whom: the grants of these workloads, and what an operator adds.
+    pub policy: Arc<Policy>,
     /// The public base of Cordon's webhooks, for those who print it; calls carry the vendor's own
     /// [`VendorEntry::callback_url`].
     pub own_base_url: Option<String>,

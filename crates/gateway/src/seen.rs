@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connectors::Connector;
+use ledger::WouldDisclose;
 use model::{CallId, FieldSet, Mode, OperationName, Timestamp, VendorName, WorkloadName, World};
 use tokio::time::Instant;
 
@@ -103,6 +104,8 @@ pub(crate) struct Account {
     pub recorded: bool,
     /// The ids under which what is kept will leave.
     pub kept: Vec<CallId>,
+    /// What it would disclose, once that was read.
+    pub would: Option<WouldDisclose>,
     began: Instant,
 }
 
@@ -129,8 +132,15 @@ impl Account {
             warnings: Vec::new(),
             micros: Micros::default(),
         };
-        let (kept, began) = (Vec::new(), Instant::now());
-        Self { seen, connector: None, body_read: false, recorded: false, kept, began }
+        Self {
+            seen,
+            connector: None,
+            body_read: false,
+            recorded: false,
+            kept: Vec::new(),
+            would: None,
+            began: Instant::now(),
+        }
     }
 
     pub fn warn(&mut self, code: &'static str) {

@@ -12,15 +12,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use connectors::smtp::SmtpVendor;
 use mail::{Answer, Desk, Message, ReceivedMail, Receiver};
-use model::{CallId, Coded as _, Email, Purpose, Secret, VendorName, WorkloadName, limits};
+use model::{CallId, Coded as _, Email, Secret, VendorName, WorkloadName, limits};
 use tokio::net::TcpListener;
 
 use crate::Gateway;
-use crate::admit::{Arrival, PURPOSE, Shown};
+use crate::admit::{Arrival, Shown};
 use crate::hold::{Envelope, Waiting, What};
 use crate::refused::Refused;
 use crate::registry::{Registry, VendorEntry, token_key};
 use crate::seen::Account;
+use crate::stated::Stated;
 use crate::token::{self, TokenEntry};
 
 /// Whose session it is.
@@ -120,12 +121,14 @@ impl Desk for Gateway {
         let body = Bytes::from(mail.raw);
         // What is no mail is refused where it is read.
         let message = Message::parse(body.clone()).ok();
-        let stated = message.and_then(|message| message.value(PURPOSE));
-        let purpose = stated.map(|purpose| Purpose::parse(&purpose)).transpose();
-        let Ok(purpose) = purpose else { return answer(&Refused::PurposeMalformed) };
+        let stated = message.as_ref().map(Stated::in_mail).transpose();
+        let stated = match stated {
+            Ok(stated) => stated.unwrap_or_default(),
+            Err(refused) => return answer(&refused),
+        };
         let to = mail.recipients.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
         let what = What::Mail(Envelope { from: mail.from, to });
-        let waiting = Waiting { workload, purpose, what };
+        let waiting = Waiting { workload, stated, what };
         let (account, result) = self.run(Arrival::Mail { vendor, shown, waiting, body }).await;
         match result {
             Ok(_) => kept(&account.kept),

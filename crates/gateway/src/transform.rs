@@ -3,13 +3,14 @@
 use bytes::Bytes;
 use connectors::{Changes, Reference};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use model::{Field, Identifier, MacKey, VendorName, crypto};
+use model::Identifier;
 
 use crate::admit::Admitted;
 use crate::cx::Cx;
 use crate::decide::Verdict;
 use crate::read::Reading;
 use crate::refused::Refused;
+use crate::replace::Replacement;
 use crate::seen::Account;
 
 /// A request ready to leave, but for the vendor's credential.
@@ -64,10 +65,11 @@ pub(crate) fn transform(
     };
     let entry = request.entry();
     let reference = Reference { key: &cx.keys.reference, vendor: &request.vendor };
+    let replacement = Replacement { keys: &cx.keys, vendor: &request.vendor };
     let id = account.seen.call;
     let changes = Changes {
         action: &|field| verdict.action(field),
-        replace: &|_, field, value| pseudonym(&cx.keys.pseudonym, &request.vendor, field, value),
+        replace: &|action, field, value| replacement.of(action, field, value),
         drop_unknown: verdict.enforced,
         reference: &|recipients: &[&Identifier]| reference.sign(id, recipients),
         callback_url: entry.callback_url.as_deref(),
@@ -80,13 +82,6 @@ pub(crate) fn transform(
             Ok(Outgoing { headers, body: request.body.clone() })
         }
     }
-}
-
-/// A short name for a value that tells nothing of it: the same for one vendor, another elsewhere.
-fn pseudonym(key: &MacKey, vendor: &VendorName, field: Field, value: &str) -> String {
-    const BYTES: usize = 10;
-    let parts = [vendor.as_str(), field.name(), value].map(str::as_bytes);
-    format!("p-{}", crypto::to_hex(&key.mac(&parts)[..BYTES]))
 }
 
 /// Headers that this vendor documents for this call.
@@ -125,21 +120,7 @@ pub(crate) fn connection_options(headers: &HeaderMap) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-    use model::RootKey;
-
     use super::*;
-
-    #[test]
-    fn a_pseudonym_is_stable_for_one_vendor_and_another_elsewhere() {
-        let key = RootKey::new([3; 32]).mac_key("pseudonym");
-        let name = |text| VendorName::parse(text).expect(text);
-        let made = |vendor, value| pseudonym(&key, &name(vendor), Field::Name, value);
-        assert_eq!(made("sendgrid", "Ann"), made("sendgrid", "Ann"));
-        assert_ne!(made("sendgrid", "Ann"), made("twilio", "Ann"));
-        assert_ne!(made("sendgrid", "Ann"), made("sendgrid", "Bob"));
-        assert_eq!(made("sendgrid", "Ann").len(), 22);
-    }
 
     #[test]
     fn only_documented_headers_leave_under_enforce_and_none_of_the_connection_ever() {

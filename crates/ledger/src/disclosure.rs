@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use model::{
-    CallId, FieldSet, IdentifierHash, ListName, OperationName, PersonKey, Purpose, Timestamp,
-    VendorName, WorkloadName,
+    CallId, Consent, FieldSet, IdentifierHash, ListName, Mode, OperationName, PersonKey,
+    PolicyDigest, Purpose, Residence, Timestamp, VendorName, WorkloadName,
 };
 
 /// What is about to leave; recorded before it does.
@@ -23,11 +23,26 @@ pub struct Intent {
     /// Why.
     pub purpose: Purpose,
     /// How far the gateway went with it.
-    pub mode: model::Mode,
+    pub mode: Mode,
+    /// What policy was asked; `None` when none was.
+    pub asked: Option<Asked>,
     /// Until when the vendor holds it; [`Timestamp::NEVER`] when that is not known.
     pub held_until: Timestamp,
     /// Whom it concerns; may be empty.
     pub rows: Vec<IntentRow>,
+}
+
+/// What a policy was asked about a call, beyond what is recorded of the call itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Asked {
+    /// Which policy answered.
+    pub policy: PolicyDigest,
+    /// Every field that the call would disclose, before any is taken out.
+    pub fields: FieldSet,
+    /// Where the person lives, when the call stated it.
+    pub region: Option<Residence>,
+    /// What the person agreed to, when the call stated it.
+    pub consent: Option<Vec<Consent>>,
 }
 
 /// One person in a call and what the call discloses of them.
@@ -80,6 +95,23 @@ pub struct RefusedCall {
     pub operation: Option<OperationName>,
     /// The refusal's stable code.
     pub code: String,
+    /// What it would have disclosed, when it got as far as being read and asked about.
+    pub would: Option<WouldDisclose>,
+}
+
+/// What a refused call would have disclosed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WouldDisclose {
+    /// Why.
+    pub purpose: Purpose,
+    /// How far the gateway went with it.
+    pub mode: Mode,
+    /// Of how many people.
+    pub people: u32,
+    /// Into which lists.
+    pub lists: Vec<ListName>,
+    /// What policy was asked.
+    pub asked: Asked,
 }
 
 /// A part of what a vendor holds already, from its own export; operation `import`.
@@ -141,6 +173,8 @@ pub struct Disclosure {
     pub vendor: VendorName,
     /// By which operation; `import` for what the vendor held already.
     pub operation: OperationName,
+    /// The policy that let it leave, when that is recorded.
+    pub policy: Option<PolicyDigest>,
     /// Into which list.
     pub list: Option<ListName>,
     /// Which fields.
@@ -151,6 +185,46 @@ pub struct Disclosure {
     pub held_until: Timestamp,
     /// How it stands.
     pub settled: Settled,
+}
+
+/// One call as a whole: what was asked, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedCall {
+    /// The call.
+    pub call: CallId,
+    /// When.
+    pub at: Timestamp,
+    /// To whom.
+    pub vendor: VendorName,
+    /// Whose it was, when that is known.
+    pub workload: Option<WorkloadName>,
+    /// What it did, when that is known.
+    pub operation: Option<OperationName>,
+    /// Why, when that is known.
+    pub purpose: Option<Purpose>,
+    /// How far the gateway went with it, when that is known.
+    pub mode: Option<Mode>,
+    /// What policy was asked, when that is recorded.
+    pub asked: Option<Asked>,
+    /// Into which lists, each once, in the order of their names.
+    pub lists: Vec<ListName>,
+    /// Fields that the vendor got to know, of anybody.
+    pub disclosed: FieldSet,
+    /// Of how many people, those forgotten since included.
+    pub people: u32,
+    /// Of whom, merges resolved, without those forgotten since; nobody when it was refused.
+    pub persons: Vec<PersonKey>,
+    /// What came of it.
+    pub end: CallEnd,
+}
+
+/// What came of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallEnd {
+    /// It was recorded to leave.
+    Recorded(Settled),
+    /// It was refused, with this code.
+    Refused(String),
 }
 
 /// What a vendor holds or held of one person, without a gap.

@@ -14,7 +14,10 @@ use model::{
     World, limits,
 };
 
-use crate::disclosure::{Disclosure, Holding, Import, Intent, Outcome, RefusedCall, Settled};
+use crate::calls::Calls;
+use crate::disclosure::{
+    Disclosure, Holding, Import, Intent, Outcome, RecordedCall, RefusedCall, Settled,
+};
 use crate::exposure::{Exposure, Holdings, Question, fields_in_run, fields_in_tail};
 use crate::lock::Lock;
 use crate::manifest::{Manifest, key_check};
@@ -380,6 +383,30 @@ impl Ledger {
         }
         view.frozen.iter().for_each(|tail| tail.disclosures(&view.links, &late, visit));
         tail.iter().for_each(visit);
+        Ok(())
+    }
+
+    /// Visits every call through the gateway from a time on, refused ones too: those of each sealed
+    /// run by time, then those that are in no run yet. Blocking; `visit` must not call the ledger.
+    ///
+    /// # Errors
+    /// When a run cannot be read.
+    pub fn calls(
+        &self,
+        since: Timestamp,
+        visit: &mut dyn FnMut(RecordedCall),
+    ) -> anyhow::Result<()> {
+        let state = self.0.shared.read();
+        let view = state.view();
+        let late = |call: CallId| view.corrections.settled(call);
+        let mut waiting = Vec::new();
+        let mut keep = |call| waiting.push(call);
+        Calls { since, links: &view.links, late: &late, visit: &mut keep }.in_tail(&state.tail);
+        drop(state);
+        let mut calls = Calls { since, links: &view.links, late: &late, visit };
+        view.runs.iter().try_for_each(|run| calls.in_log(run.log()))?;
+        view.frozen.iter().for_each(|tail| calls.in_tail(tail));
+        waiting.into_iter().for_each(calls.visit);
         Ok(())
     }
 

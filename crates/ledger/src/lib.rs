@@ -28,6 +28,7 @@
 //! their identifiers. What remains, as proof of what left, are rows under random keys that nothing
 //! maps to any more, and those keys in the list of the forgotten.
 
+mod calls;
 mod codec;
 mod corrections;
 mod disclosure;
@@ -53,7 +54,8 @@ mod wal;
 mod writer;
 
 pub use disclosure::{
-    Disclosure, Holding, Import, Intent, IntentRow, Outcome, RefusedCall, Settled,
+    Asked, CallEnd, Disclosure, Holding, Import, Intent, IntentRow, Outcome, RecordedCall,
+    RefusedCall, Settled, WouldDisclose,
 };
 pub use exposure::{Exposed, Exposure};
 pub use ledger::{Ledger, LedgerKeys};

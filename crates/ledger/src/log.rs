@@ -2,7 +2,9 @@
 //!
 //! `kind` is `call` or `import` (a disclosure; `person` is null when the call concerned nobody),
 //! `refused` (nothing left), or `outcome` (a call of an earlier run that was open there is now
-//! `settled`). `held_until` null: never.
+//! `settled`). `held_until` null: never. What policy was asked is in `policy`, `asked_fields`,
+//! `region` and `consent` (words parted by commas), null in rows of a time when it was not recorded;
+//! `people` and `lists` (one a line) are of refused calls, which have no rows of persons.
 
 use std::fs::File;
 use std::path::Path;
@@ -19,10 +21,11 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use model::id::Id as _;
 use model::{
-    CallId, FieldSet, ListName, Mode, OperationName, PersonKey, Timestamp, VendorName, WorkloadName,
+    CallId, Consent, FieldSet, ListName, Mode, OperationName, PersonKey, PolicyDigest, Timestamp,
+    VendorName, WorkloadName,
 };
 
-use crate::disclosure::{Disclosure, RefusedCall, Settled};
+use crate::disclosure::{Asked, Disclosure, RefusedCall, Settled};
 use crate::manifest::FileEntry;
 use crate::parquet_file::{self as file, GROUP_ROWS};
 use crate::people::Links;
@@ -85,6 +88,12 @@ fn schema() -> Arc<Schema> {
         Field::new("status", DataType::UInt16, true),
         Field::new("message", file::name(), true),
         Field::new("code", file::name(), true),
+        Field::new("policy", file::name(), true),
+        Field::new("asked_fields", DataType::UInt32, true),
+        Field::new("region", file::name(), true),
+        Field::new("consent", file::name(), true),
+        Field::new("people", DataType::UInt32, true),
+        Field::new("lists", file::name(), true),
     ]))
 }
 
@@ -106,6 +115,12 @@ struct Columns {
     status: UInt16Builder,
     message: file::Names,
     code: file::Names,
+    policy: file::Names,
+    asked_fields: UInt32Builder,
+    region: file::Names,
+    consent: file::Names,
+    people: UInt32Builder,
+    lists: file::Names,
 }
 
 impl Default for Columns {
@@ -129,6 +144,12 @@ impl Default for Columns {
             status: UInt16Builder::new(),
             message: names(),
             code: names(),
+            policy: names(),
+            asked_fields: UInt32Builder::new(),
+            region: names(),
+            consent: names(),
+            people: UInt32Builder::new(),
+            lists: names(),
         }
     }
 }
@@ -147,11 +168,15 @@ impl Columns {
                 self.operation.append_option(operation);
                 let workload = refused.workload.as_ref().map(WorkloadName::as_str);
                 self.workload.append_option(workload);
-                self.purpose.append_null();
-                self.mode.append_null();
+                let would = refused.would.as_ref();
+                self.purpose.append_option(would.map(|would| would.purpose.as_str()));
+                self.mode.append_option(would.map(|would| would.mode.name()));
                 self.append_row(tail, None, None);
                 self.append_outcome(None, None);
                 self.code.append_value(&refused.code);
+                self.append_asked(would.map(|would| &would.asked));
+                self.people.append_option(would.map(|would| would.people));
+                self.lists.append_option(would.map(|would| lines(&would.lists)));
             }
             Event::Outcome(outcome) => {
                 self.kind.append_value("outcome");
@@ -163,6 +188,9 @@ impl Columns {
                 self.append_row(tail, None, None);
                 self.append_outcome(Some(outcome.settled), Some(outcome));
                 self.code.append_option(outcome.code.as_deref());
+                self.append_asked(None);
+                self.people.append_null();
+                self.lists.append_null();
             }
         }
     }
@@ -182,6 +210,21 @@ impl Columns {
         self.append_outcome(Some(call.settled()), call.outcome.as_deref());
         let code = call.outcome.as_deref().and_then(|outcome| outcome.code.as_deref());
         self.code.append_option(code);
+        self.append_asked(call.asked.map(|number| tail.asked.name(number)));
+        self.people.append_null();
+        self.lists.append_null();
+    }
+
+    fn append_asked(&mut self, asked: Option<&Asked>) {
+        self.policy.append_option(asked.map(|asked| asked.policy.to_string()));
+        self.asked_fields.append_option(asked.map(|asked| asked.fields.bits()));
+        let region = asked.and_then(|asked| asked.region.as_ref());
+        self.region.append_option(region.map(ToString::to_string));
+        let consent = asked.and_then(|asked| asked.consent.as_ref());
+        self.consent.append_option(
+            consent
+                .map(|consent| consent.iter().map(Consent::as_str).collect::<Vec<_>>().join(",")),
+        );
     }
 
     fn append_row(&mut self, tail: &Tail, row: Option<&TailRow>, held_until: Option<Timestamp>) {
@@ -218,9 +261,20 @@ impl Columns {
             Arc::new(self.status.finish()),
             Arc::new(self.message.finish()),
             Arc::new(self.code.finish()),
+            Arc::new(self.policy.finish()),
+            Arc::new(self.asked_fields.finish()),
+            Arc::new(self.region.finish()),
+            Arc::new(self.consent.finish()),
+            Arc::new(self.people.finish()),
+            Arc::new(self.lists.finish()),
         ];
         Ok(RecordBatch::try_new(schema.clone(), columns)?)
     }
+}
+
+/// Names of lists, one a line: they hold no control character.
+fn lines(lists: &[ListName]) -> String {
+    lists.iter().map(ListName::as_str).collect::<Vec<_>>().join("\n")
 }
 
 /// The ids of all intents in a log, ascending, each once.
@@ -242,7 +296,8 @@ pub fn intents(path: &Path) -> anyhow::Result<Vec<CallId>> {
     Ok(calls)
 }
 
-fn column<'a>(batch: &'a RecordBatch, name: &str) -> anyhow::Result<&'a ArrayRef> {
+/// A column that every version writes.
+pub fn column<'a>(batch: &'a RecordBatch, name: &str) -> anyhow::Result<&'a ArrayRef> {
     batch.column_by_name(name).with_context(|| format!("a run's log has no column `{name}`"))
 }
 
@@ -263,6 +318,7 @@ pub fn disclosures(
         let (at, held_until) = (times("at")?, times("held_until")?);
         let (vendors, operations) = (names("vendor")?, names("operation")?);
         let (lists, settled) = (names("list")?, names("settled")?);
+        let policies = batch.column_by_name("policy").map(|column| column.as_dictionary());
         let calls = column(&batch, "call")?.as_fixed_size_binary();
         let persons = column(&batch, "person")?.as_fixed_size_binary();
         let fields = column(&batch, "fields")?.as_primitive::<UInt32Type>();
@@ -277,6 +333,7 @@ pub fn disclosures(
                 forgotten: links.resolve(person).is_none(),
                 vendor: VendorName::parse(name(vendors).unwrap_or_default())?,
                 operation: OperationName::parse(name(operations).unwrap_or_default())?,
+                policy: policies.and_then(name).map(PolicyDigest::parse).transpose()?,
                 list: name(lists).map(ListName::parse).transpose()?,
                 fields: FieldSet::from_bits(fields.value(row)),
                 at: Timestamp::from_micros(at.value(row)),
@@ -291,4 +348,55 @@ pub fn disclosures(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calls::Calls;
+    use crate::record::{CallHeader, CallRecord, CallRow};
+
+    #[test]
+    fn a_log_of_a_time_without_policies_still_reads() {
+        let mut tail = Tail::default();
+        tail.record(&CallRecord {
+            header: CallHeader {
+                call: CallId::from_u128(7),
+                origin: Origin::Gateway,
+                at: Timestamp::from_seconds(5),
+                held_until: Timestamp::NEVER,
+                vendor: VendorName::parse("sendgrid").expect("a name"),
+                operation: OperationName::parse("mail.send").expect("a name"),
+                workload: None,
+                purpose: None,
+                mode: Some(Mode::Enforce),
+                asked: None,
+            },
+            lists: Vec::new(),
+            rows: vec![CallRow { person: PersonKey(1), fields: FieldSet::EMPTY, lists: vec![] }],
+        });
+        let dir = tempfile::tempdir().expect("a directory");
+        let (new, old) = (dir.path().join("new"), dir.path().join("old"));
+        write(&new, &tail).expect("written");
+        let file = File::open(&new).expect("there");
+        let mut batches =
+            ParquetRecordBatchReaderBuilder::try_new(file).and_then(|b| b.build()).expect("reads");
+        let batch = batches.next().expect("one batch").expect("reads");
+        const COLUMNS_THEN: usize = 17;
+        let then = batch.project(&(0..COLUMNS_THEN).collect::<Vec<_>>()).expect("columns");
+        assert!(then.column_by_name("code").is_some() && then.column_by_name("policy").is_none());
+        let properties = file::properties(&["person"], &["at"]);
+        file::write(&old, &then.schema(), properties, |write| write(&then)).expect("written");
+
+        let (links, late) = (Links::default(), |_| Settled::Open);
+        let mut rows = Vec::new();
+        disclosures(&old, &links, &late, &mut |row| rows.push(row.clone())).expect("reads");
+        assert_eq!((rows.len(), rows[0].policy), (1, None));
+        let mut calls = Vec::new();
+        let since = Timestamp::MIN;
+        let mut visit = |call| calls.push(call);
+        let mut asking = Calls { since, links: &links, late: &late, visit: &mut visit };
+        asking.in_log(&old).expect("reads");
+        assert_eq!((calls.len(), calls[0].people, calls[0].asked.clone()), (1, 1, None));
+    }
 }

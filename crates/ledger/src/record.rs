@@ -3,16 +3,17 @@
 //!
 //! A record is one tag byte and its body. Names stand in full once per record; rows name lists by
 //! their place in the record's own dictionary, so that every record reads alone. Tags never change
-//! their meaning.
+//! their meaning: a call is 1, or 9 with what policy was asked; a refusal is 3, or 10 with what it
+//! would have disclosed.
 
 use model::id::Id as _;
 use model::{
-    CallId, FieldSet, IdentifierHash, ListName, Mode, OperationName, PersonKey, Purpose, Timestamp,
-    VendorName, WorkloadName,
+    CallId, Consent, FieldSet, IdentifierHash, ListName, Mode, OperationName, PersonKey,
+    PolicyDigest, Purpose, Residence, Timestamp, VendorName, WorkloadName,
 };
 
 use crate::codec::{Decoder, Encoder, Unreadable};
-use crate::disclosure::{RefusedCall, Settled};
+use crate::disclosure::{Asked, RefusedCall, Settled, WouldDisclose};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +57,7 @@ pub struct CallHeader {
     pub workload: Option<WorkloadName>,
     pub purpose: Option<Purpose>,
     pub mode: Option<Mode>,
+    pub asked: Option<Asked>,
 }
 
 /// A call with its rows.
@@ -111,7 +113,7 @@ impl Record {
     pub fn encode(&self, to: &mut Encoder) {
         match self {
             Self::Call(call) => {
-                to.byte(1);
+                to.byte(if call.header.asked.is_some() { 9 } else { 1 });
                 encode_call(call, to);
             }
             Self::Settled(settlement) => {
@@ -119,13 +121,8 @@ impl Record {
                 encode_settlement(settlement, to);
             }
             Self::Refused(refused) => {
-                to.byte(3);
-                to.wide(refused.call.to_u128());
-                to.time(refused.at);
-                to.text(refused.vendor.as_str());
-                to.maybe(refused.workload.as_ref().map(WorkloadName::as_str));
-                to.maybe(refused.operation.as_ref().map(OperationName::as_str));
-                to.text(&refused.code);
+                to.byte(if refused.would.is_some() { 10 } else { 3 });
+                encode_refused(refused, to);
             }
             Self::Mapped(mappings) => {
                 to.byte(4);
@@ -167,16 +164,9 @@ impl Record {
     /// Reads the next record.
     pub fn decode(from: &mut Decoder<'_>) -> Result<Self, Unreadable> {
         Ok(match from.byte()? {
-            1 => Self::Call(decode_call(from)?),
+            1 => Self::Call(decode_call(from, false)?),
             2 => Self::Settled(decode_settlement(from)?),
-            3 => Self::Refused(RefusedCall {
-                call: CallId::from_u128(from.wide()?),
-                at: from.time()?,
-                vendor: from.name(VendorName::parse)?,
-                workload: from.maybe_name(WorkloadName::parse)?,
-                operation: from.maybe_name(OperationName::parse)?,
-                code: from.text()?.to_owned(),
-            }),
+            3 => Self::Refused(decode_refused(from, false)?),
             4 => Self::Mapped(from.many(|from| {
                 Ok(Mapping {
                     identifier: IdentifierHash(from.wide()?.to_le_bytes()),
@@ -197,6 +187,8 @@ impl Record {
             }),
             7 => Self::Forgot(decode_persons(from)?),
             8 => Self::Open(from.many(|from| from.wide().map(CallId::from_u128))?),
+            9 => Self::Call(decode_call(from, true)?),
+            10 => Self::Refused(decode_refused(from, true)?),
             _ => return Err(Unreadable),
         })
     }
@@ -222,6 +214,9 @@ fn encode_call(call: &CallRecord, to: &mut Encoder) {
     to.maybe(header.workload.as_ref().map(WorkloadName::as_str));
     to.maybe(header.purpose.as_ref().map(Purpose::as_str));
     to.maybe(header.mode.map(Mode::name));
+    if let Some(asked) = &header.asked {
+        encode_asked(asked, to);
+    }
     to.count(call.lists.len());
     call.lists.iter().for_each(|list| to.text(list.as_str()));
     to.count(call.rows.len());
@@ -233,7 +228,7 @@ fn encode_call(call: &CallRecord, to: &mut Encoder) {
     }
 }
 
-fn decode_call(from: &mut Decoder<'_>) -> Result<CallRecord, Unreadable> {
+fn decode_call(from: &mut Decoder<'_>, asked: bool) -> Result<CallRecord, Unreadable> {
     let header = CallHeader {
         call: CallId::from_u128(from.wide()?),
         origin: if from.byte()? == 0 { Origin::Gateway } else { Origin::Import },
@@ -244,9 +239,9 @@ fn decode_call(from: &mut Decoder<'_>) -> Result<CallRecord, Unreadable> {
         workload: from.maybe_name(WorkloadName::parse)?,
         purpose: from.maybe_name(Purpose::parse)?,
         mode: from.maybe_name(Mode::parse)?,
+        asked: if asked { Some(decode_asked(from)?) } else { None },
     };
     let lists = from.many(|from| from.name(ListName::parse))?;
-    let small = |from: &mut Decoder<'_>| u32::try_from(from.count()?).map_err(|_| Unreadable);
     let rows = from.many(|from| {
         Ok(CallRow {
             person: PersonKey(from.wide()?),
@@ -258,6 +253,71 @@ fn decode_call(from: &mut Decoder<'_>) -> Result<CallRecord, Unreadable> {
         return Err(Unreadable);
     }
     Ok(CallRecord { header, lists, rows })
+}
+
+fn small(from: &mut Decoder<'_>) -> Result<u32, Unreadable> {
+    u32::try_from(from.count()?).map_err(|_| Unreadable)
+}
+
+fn encode_asked(asked: &Asked, to: &mut Encoder) {
+    asked.policy.0.iter().for_each(|&byte| to.byte(byte));
+    to.count(asked.fields.bits() as usize);
+    to.maybe(asked.region.as_ref().map(ToString::to_string).as_deref());
+    to.byte(asked.consent.is_some().into());
+    let consent = asked.consent.as_deref().unwrap_or_default();
+    to.count(consent.len());
+    consent.iter().for_each(|consent| to.text(consent.as_str()));
+}
+
+fn decode_asked(from: &mut Decoder<'_>) -> Result<Asked, Unreadable> {
+    let mut policy = [0; 8];
+    for byte in &mut policy {
+        *byte = from.byte()?;
+    }
+    let fields = FieldSet::from_bits(small(from)?);
+    let region = from.maybe_name(Residence::parse)?;
+    let stated = from.byte()? != 0;
+    let consent = from.many(|from| from.name(Consent::parse))?;
+    let consent = stated.then_some(consent);
+    Ok(Asked { policy: PolicyDigest(policy), fields, region, consent })
+}
+
+fn encode_refused(refused: &RefusedCall, to: &mut Encoder) {
+    to.wide(refused.call.to_u128());
+    to.time(refused.at);
+    to.text(refused.vendor.as_str());
+    to.maybe(refused.workload.as_ref().map(WorkloadName::as_str));
+    to.maybe(refused.operation.as_ref().map(OperationName::as_str));
+    to.text(&refused.code);
+    if let Some(would) = &refused.would {
+        to.text(would.purpose.as_str());
+        to.text(would.mode.name());
+        to.count(would.people as usize);
+        to.count(would.lists.len());
+        would.lists.iter().for_each(|list| to.text(list.as_str()));
+        encode_asked(&would.asked, to);
+    }
+}
+
+fn decode_refused(from: &mut Decoder<'_>, would: bool) -> Result<RefusedCall, Unreadable> {
+    Ok(RefusedCall {
+        call: CallId::from_u128(from.wide()?),
+        at: from.time()?,
+        vendor: from.name(VendorName::parse)?,
+        workload: from.maybe_name(WorkloadName::parse)?,
+        operation: from.maybe_name(OperationName::parse)?,
+        code: from.text()?.to_owned(),
+        would: match would {
+            false => None,
+            true => Some(WouldDisclose {
+                purpose: from.name(Purpose::parse)?,
+                mode: from.name(Mode::parse)?,
+                people: small(from)?,
+                lists: from.many(|from| from.name(ListName::parse))?,
+                asked: decode_asked(from)?,
+            }),
+        },
+    })
 }
 
 fn encode_settlement(settlement: &Settlement, to: &mut Encoder) {
@@ -292,4 +352,95 @@ fn decode_settlement(from: &mut Decoder<'_>) -> Result<Settlement, Unreadable> {
         message: from.maybe()?.map(Into::into),
         code: from.maybe()?.map(Into::into),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8]) -> Record {
+        let mut from = Decoder { bytes };
+        let record = Record::decode(&mut from).expect("it reads");
+        assert!(from.bytes.is_empty(), "nothing is left");
+        record
+    }
+
+    fn written(record: &Record) -> Vec<u8> {
+        let mut to = Encoder::default();
+        record.encode(&mut to);
+        to.bytes
+    }
+
+    /// A call and a refusal as they were written before policies were recorded.
+    fn without_policy() -> [Vec<u8>; 2] {
+        let time = |seconds: i64| (seconds * 1_000_000).to_le_bytes().to_vec();
+        let call = [
+            vec![1],
+            7u128.to_le_bytes().to_vec(),
+            vec![0],
+            time(5),
+            i64::MAX.to_le_bytes().to_vec(),
+            b"\x08sendgrid\x09mail.send\x05shop\x09receipts\x08enforce".to_vec(),
+            b"\x01\x05Weeks".to_vec(),
+            b"\x01".to_vec(),
+            9u128.to_le_bytes().to_vec(),
+            vec![3, 1, 0],
+        ];
+        let refused = [
+            vec![3],
+            8u128.to_le_bytes().to_vec(),
+            time(6),
+            b"\x08sendgrid\x05shop\x00\x0Dtoken-unknown".to_vec(),
+        ];
+        [call.concat(), refused.concat()]
+    }
+
+    #[test]
+    fn records_of_a_time_without_policies_still_read_and_are_written_the_same() {
+        for bytes in without_policy() {
+            let record = read(&bytes);
+            let asked = match &record {
+                Record::Call(call) => call.header.asked.is_some(),
+                Record::Refused(refused) => refused.would.is_some(),
+                _ => panic!("a call or a refusal"),
+            };
+            assert!(!asked);
+            assert_eq!(written(&record), bytes);
+        }
+    }
+
+    #[test]
+    fn what_policy_was_asked_reads_back() {
+        let asked = |region: Option<&str>, consent: Option<&[&str]>| Asked {
+            policy: PolicyDigest([1, 2, 3, 4, 5, 6, 7, 0xFF]),
+            fields: FieldSet::from_bits(5),
+            region: region.map(|text| Residence::parse(text).expect("a region")),
+            consent: consent.map(|words| {
+                words.iter().map(|word| Consent::parse(word).expect("a consent")).collect()
+            }),
+        };
+        let [call, refused] = without_policy().map(|bytes| read(&bytes));
+        for asked in [
+            asked(None, None),
+            asked(Some("US-CA"), Some(&[])),
+            asked(None, Some(&["marketing", "sms"])),
+        ] {
+            let mut call = call.clone();
+            if let Record::Call(call) = &mut call {
+                call.header.asked = Some(asked.clone());
+            }
+            assert_eq!(read(&written(&call)), call);
+            let mut refused = refused.clone();
+            if let Record::Refused(refused) = &mut refused {
+                refused.would = Some(WouldDisclose {
+                    purpose: Purpose::parse("receipts").expect("a purpose"),
+                    mode: Mode::Enforce,
+                    people: 1_000,
+                    lists: vec![ListName::parse("Weekly, news").expect("a list")],
+                    asked,
+                });
+            }
+            assert_eq!(read(&written(&refused)), refused);
+        }
+    }
 }

@@ -9,7 +9,7 @@ use model::{
     WorkloadName,
 };
 
-use crate::disclosure::{Disclosure, RefusedCall, Settled};
+use crate::disclosure::{Asked, Disclosure, RefusedCall, Settled};
 use crate::people::Links;
 use crate::record::{CallRecord, Origin, Settlement};
 use crate::uniform::UniformMap;
@@ -66,6 +66,7 @@ pub struct TailCall {
     pub workload: Option<u32>,
     pub purpose: Option<u32>,
     pub mode: Option<Mode>,
+    pub asked: Option<u32>,
     pub rows: u32,
     pub outcome: Option<Box<Settlement>>,
 }
@@ -98,6 +99,7 @@ pub struct Tail {
     pub workloads: Dictionary<WorkloadName>,
     pub purposes: Dictionary<Purpose>,
     pub lists: Dictionary<ListName>,
+    pub asked: Dictionary<Asked>,
     pub calls: Vec<TailCall>,
     pub rows: Vec<TailRow>,
     /// Calls that did not leave.
@@ -148,6 +150,7 @@ impl Tail {
             workload: header.workload.as_ref().map(|name| self.workloads.number(name)),
             purpose: header.purpose.as_ref().map(|name| self.purposes.number(name)),
             mode: header.mode,
+            asked: header.asked.as_ref().map(|asked| self.asked.number(asked)),
             rows: 0,
             outcome: None,
         });
@@ -215,6 +218,7 @@ impl Tail {
                 forgotten: links.resolve(person).is_none(),
                 vendor: self.vendors.name(call.vendor).clone(),
                 operation: self.operations.name(call.operation).clone(),
+                policy: call.asked.map(|asked| self.asked.name(asked).policy),
                 list: row.list.map(|list| self.lists.name(list).clone()),
                 fields: row.fields,
                 at: call.at,

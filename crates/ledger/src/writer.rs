@@ -199,6 +199,7 @@ fn admit(state: &mut State, command: Command, now: Timestamp, world: &World) -> 
                 workload: Some(intent.workload),
                 purpose: Some(intent.purpose),
                 mode: Some(intent.mode),
+                asked: intent.asked,
             };
             Admitted::new(calls(&mut state.people, &header, intent.rows, now, world), reply, ())
         }
@@ -213,6 +214,7 @@ fn admit(state: &mut State, command: Command, now: Timestamp, world: &World) -> 
                 workload: None,
                 purpose: None,
                 mode: None,
+                asked: None,
             };
             Admitted::new(calls(&mut state.people, &header, import.rows, now, world), reply, ())
         }

@@ -77,6 +77,7 @@ async fn a_refused_call_is_recorded_and_discloses_nothing() {
         workload: None,
         operation: None,
         code: "unknown-operation".into(),
+        would: None,
     };
     ledger.refuse(refused).await.expect("taken");
     ledger.intend(intent(2, vec![])).await.expect("durable");

@@ -107,6 +107,7 @@ id!(/** One recipient's row of a notice. */ DeliveryId, "dlv");
 id!(/** A planted contact. */ CanaryId, "can");
 id!(/** An operator. */ OperatorId, "opr");
 id!(/** Something kept as evidence. */ EvidenceId, "evd");
+id!(/** A run of recorded calls against another policy. */ ReplayId, "rpl");
 id!(/** A question «was I affected?» that waits for its answer by mail. */ InquiryId, "inq");
 
 #[cfg(test)]

@@ -16,9 +16,11 @@ pub mod identity;
 pub mod limits;
 pub mod name;
 pub mod person;
+pub mod policy;
 pub mod secret;
 pub mod time;
 pub mod token;
+pub mod tokenise;
 pub mod vendor;
 pub mod world;
 
@@ -30,17 +32,19 @@ pub use field::{Field, FieldSet, Sensitivity};
 pub use finding::{Finding, FindingGrade};
 pub use id::{
     CallId, CanaryId, DeliveryId, EvidenceId, FactId, FindingId, IncidentId, InquiryId, NoticeId,
-    OperatorId, VendorId, WorkloadId,
+    OperatorId, ReplayId, VendorId, WorkloadId,
 };
 pub use identifier::{Email, Identifier, IdentifierHash, IdentifierKind, Phone};
 pub use identity::Identity;
 pub use name::{
-    Country, Language, ListName, OperationName, OperatorName, Purpose, Region, VendorName,
+    Consent, Country, Language, ListName, OperationName, OperatorName, Purpose, Region, VendorName,
     WorkloadName,
 };
 pub use person::{Contact, PersonKey, Residence};
+pub use policy::PolicyDigest;
 pub use secret::Secret;
 pub use time::{Interval, Timestamp};
 pub use token::{FoundAt, Network, Sighting, TokenId};
-pub use vendor::{Action, Contract, FieldAction, Grant, Mode, Switch, Vendor, Workload};
+pub use tokenise::TokeniseKey;
+pub use vendor::{Action, Contract, FieldAction, Grant, Misfit, Mode, Switch, Vendor, Workload};
 pub use world::World;

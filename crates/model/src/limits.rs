@@ -275,3 +275,22 @@ pub const REFERENCE_HEADER_RECIPIENTS: usize = 40;
 pub const NET_NAMES: usize = 100;
 /// What the second net catches in a day that becomes a fact: kinds of calls, not calls.
 pub const STRAYS_PER_DAY: usize = 1_000;
+
+/// Answers of a policy that are kept; beyond it all are asked anew. Each is some 200 bytes.
+pub const POLICY_ANSWERS: usize = 8_192;
+/// A question with more lists than fit here is asked anew each time.
+pub const POLICY_ANSWER_KEY_BYTES: usize = 1_024;
+/// An operator's own policy text.
+pub const POLICY_TEXT_BYTES: usize = 1024 * 1024;
+/// Consent flags that one call states.
+pub const CONSENT_FLAGS: usize = 16;
+/// Persons that a replay tells apart; beyond it its figure is a lower bound, and says so.
+pub const REPLAY_PERSONS: usize = 5_000_000;
+/// Kinds of calls that a replay tells apart; a person reads no more.
+pub const REPLAY_GROUPS: usize = 1_000;
+/// Calls that a replay names for each kind.
+pub const REPLAY_EXAMPLES: usize = 5;
+/// Replays of which the outcome is kept; the oldest makes room.
+pub const REPLAYS_KEPT: usize = 16;
+/// Tokens that one request turns back into values.
+pub const DETOKENISE_TOKENS: usize = 1_000;

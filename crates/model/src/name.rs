@@ -81,6 +81,7 @@ slug!(/** A vendor's name in commands and URLs, such as `sendgrid`. */ VendorNam
 slug!(/** A workload's name. */ WorkloadName, "workload name");
 slug!(/** Why data goes out, such as `receipts`. */ Purpose, "purpose");
 slug!(/** A kind of call that a connector knows, such as `mail.send`. */ OperationName, "operation name");
+slug!(/** What a person agreed to, such as `marketing`; a call states it in `X-Cordon-Consent`. */ Consent, "consent");
 slug!(/** An operator's name. */ OperatorName, "operator name");
 name!(
     /** A vendor's own list, audience or group. Free text of at most 128 bytes without controls. */

@@ -84,3 +84,43 @@ pub struct Residence {
     /// The part of it, if known.
     pub region: Option<Region>,
 }
+
+impl Residence {
+    /// Reads `DE` or, with the part of the country, `US-CA`.
+    ///
+    /// # Errors
+    /// When the text is no code of that form.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        let (country, region) = match text.split_once('-') {
+            Some((country, region)) => (country, Some(Region::parse(region)?)),
+            None => (text, None),
+        };
+        Ok(Self { country: Some(Country::parse(country)?), region })
+    }
+}
+
+/// As [`Residence::parse`] reads it; nothing when it is not known.
+impl fmt::Display for Residence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.country, &self.region) {
+            (Some(country), Some(region)) => write!(f, "{country}-{region}"),
+            (Some(country), None) => write!(f, "{country}"),
+            (None, _) => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_residence_reads_back_as_written() {
+        for text in ["DE", "US-CA", "FR-75"] {
+            assert_eq!(Residence::parse(text).expect(text).to_string(), text);
+        }
+        for bad in ["", "de", "DEU", "US-", "US-ca", "-CA", "US-CA-1"] {
+            assert!(Residence::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

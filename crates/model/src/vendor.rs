@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Coded;
 use crate::field::{Field, FieldSet};
 use crate::id::{VendorId, WorkloadId};
 use crate::name::{ListName, Purpose, VendorName, WorkloadName};
@@ -90,6 +91,43 @@ impl FieldAction {
     /// Whether another value stands in the field's place.
     pub const fn replaces(self) -> bool {
         matches!(self, Self::Pseudonymise | Self::Tokenise | Self::Truncate)
+    }
+
+    /// Checks that it can be done to a field.
+    ///
+    /// # Errors
+    /// When the field has no such form.
+    pub fn check(self, field: Field) -> Result<(), Misfit> {
+        let fits = match (self, field) {
+            (Self::Truncate, _) => matches!(field, Field::Ip | Field::Birthdate),
+            // A file is not a value that a word can stand for.
+            (Self::Pseudonymise | Self::Tokenise, Field::Attachment) => false,
+            _ => true,
+        };
+        if fits { Ok(()) } else { Err(Misfit { action: self, field }) }
+    }
+}
+
+/// An action that cannot be done to a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("`{action}` does not fit `{field}`")]
+pub struct Misfit {
+    /// The action.
+    pub action: FieldAction,
+    /// The field.
+    pub field: Field,
+}
+
+impl Coded for Misfit {
+    fn code(&self) -> &'static str {
+        "action-misfit"
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self.action {
+            FieldAction::Truncate => "only `ip` and `birthdate` have a shorter form".into(),
+            _ => "an attachment is allowed, dropped or refused".into(),
+        })
     }
 }
 

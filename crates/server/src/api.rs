@@ -14,6 +14,7 @@ pub mod incidents;
 pub mod notices;
 pub mod operators;
 pub mod people;
+pub mod policy;
 pub mod routes;
 pub mod scopes;
 pub mod status;

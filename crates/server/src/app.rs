@@ -1,6 +1,5 @@
 //! What every handler and worker is handed: the parts of one installation, put together.
 
-use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -8,13 +7,14 @@ use anyhow::{Context as _, Result};
 use connectors::Connector;
 use gateway::{DoorTls, Gateway, Registry};
 use ledger::Ledger;
-use model::{Grant, Secret, Vendor, VendorName, Workload, WorkloadName, World};
+use model::{Secret, Vendor, VendorName, World};
 use store::{Store, Tx};
 
 use crate::authorities;
 use crate::client::Running;
 use crate::config::Config;
 use crate::directory::Directory;
+use crate::in_force::Stored;
 use crate::keys::Keys;
 use crate::tasks::Tasks;
 
@@ -58,6 +58,10 @@ pub struct Parts {
     pub spool_damaged: usize,
     /// TLS of the doors for workloads, where there is one.
     pub tls: Option<Arc<DoorTls>>,
+    /// An operator's own policy, from the file that the configuration names.
+    pub own_policy: crate::in_force::OwnPolicy,
+    /// Recorded calls that are run against another policy.
+    pub replays: crate::replays::Replays,
     /// Totals of the gateway since start.
     pub traffic: Arc<crate::traffic::Traffic>,
 }
@@ -146,11 +150,14 @@ impl App {
             Ok((vendor, secrets))
         });
         let vendors = vendors.collect::<Result<Vec<_>>>()?;
-        let mut registry = Registry { own_base_url: Some(self.hooks_url()), ..Registry::default() };
+        let workloads = tx.workloads()?;
+        let mut registry = Registry {
+            policy: self.policy_in_force(&workloads, Stored::of(tx)?),
+            own_base_url: Some(self.hooks_url()),
+            ..Registry::default()
+        };
         registry.identities.extend(tx.identities()?);
-        let own = self.own_workload(vendors.iter().map(|(vendor, _)| vendor))?;
-        registry.workloads = HashMap::from([(own.name.clone(), own)]);
-        registry.workloads.extend(tx.workloads()?.into_iter().map(|one| (one.name.clone(), one)));
+        registry.workloads.extend(workloads.into_iter().map(|one| (one.name.clone(), one)));
         registry.marks = tx.token_marks()?.into_iter().collect();
         for token in tx.tokens()? {
             let entry = gateway::TokenEntry {
@@ -177,23 +184,6 @@ impl App {
         }
         registry.authorities = authorities::opened(self, tx, &registry)?;
         Ok(registry)
-    }
-
-    /// Cordon itself as a workload: plants canaries with every field that a contact has.
-    fn own_workload<'a>(&self, vendors: impl Iterator<Item = &'a Vendor>) -> Result<Workload> {
-        let purpose = model::Purpose::parse(crate::canaries::PURPOSE)?;
-        let grants = vendors.map(|vendor| Grant {
-            vendor: vendor.name.clone(),
-            purposes: vec![purpose.clone()],
-            fields: model::Field::ALL.iter().copied().collect(),
-        });
-        Ok(Workload {
-            id: self.world.id(),
-            name: WorkloadName::parse(gateway::OWN_WORKLOAD)?,
-            grants: grants.collect(),
-            mode: None,
-            created_at: self.world.now(),
-        })
     }
 
     /// Under which URL vendors call us back, without the vendor's name.

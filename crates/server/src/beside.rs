@@ -5,9 +5,10 @@ use std::path::Path;
 
 use anyhow::Result;
 use model::{Blame, Coded, Secret, Switch, Vendor, VendorName};
-use store::Store;
+use policy::{Act, OperatorQuestion, Policy, Text};
+use store::{Store, Tx};
 
-use crate::api::auth::{Permission, Role};
+use crate::in_force::Stored;
 use crate::{STORE, door, keys, switches};
 
 /// Somebody who may not change the store.
@@ -16,16 +17,12 @@ pub enum NotAdmitted {
     /// The token is no operator's.
     #[error("a valid operator token is needed")]
     Unknown,
-    /// The operator's roles do not allow it.
-    #[error("the operator may not do this")]
-    NotPermitted,
 }
 
 impl Coded for NotAdmitted {
     fn code(&self) -> &'static str {
         match self {
             Self::Unknown => "unauthorised",
-            Self::NotPermitted => "not-permitted",
         }
     }
 
@@ -38,7 +35,7 @@ impl Coded for NotAdmitted {
 /// the same record in the audit log. Needs no server; one that runs there goes by it at once.
 ///
 /// # Errors
-/// [`NotAdmitted`], [`switches::Loosening`]; when the root key or the store cannot be had.
+/// [`NotAdmitted`], [`OperatorDenied`](policy::OperatorDenied), [`switches::Loosening`]; when the root key or the store cannot be had.
 pub async fn switch_beside(
     data: &Path,
     token: &Secret<String>,
@@ -47,17 +44,25 @@ pub async fn switch_beside(
 ) -> Result<Vendor> {
     let world = door::world();
     let hash = keys::operator_token_key(data, &world)?.mac(&[token.expose().as_bytes()]);
+    let at = world.now();
     let store = Store::open_beside(&data.join(STORE), world)?;
-    let change = move |tx: &store::Tx<'_>| {
+    let change = move |tx: &Tx<'_>| {
         let by = tx.operator_by_token(&hash)?.ok_or(NotAdmitted::Unknown)?;
-        let mut roles = by.roles.iter().filter_map(|name| Role::named(name));
-        if !roles.any(|role| role.may(Permission::Respond)) {
-            return Err(NotAdmitted::NotPermitted.into());
-        }
+        let roles: Vec<&str> = by.roles.iter().map(String::as_str).collect();
+        let act = Act::Contain { vendor: &vendor, switch: to };
+        let operator = &by.name;
+        stored_policy(tx)?.allow(&OperatorQuestion { operator, roles: &roles, act, at })?;
         let (changed, mut detail) = switches::set(tx, &vendor, to)?;
         detail["direct"] = true.into();
         tx.audit(&format!("operator/{}", by.name), "vendor.switched", vendor.as_str(), &detail)?;
         Ok(changed)
     };
     store.write(change).await
+}
+
+/// What is built in, with what `cordon policy set` stored; a policy file is not known here. A text
+/// that does not validate any more keeps nobody from cutting a vendor off.
+fn stored_policy(tx: &Tx<'_>) -> Result<Policy> {
+    let texts: Vec<Text> = Stored::of(tx)?.map(Text::from).into_iter().collect();
+    Ok(Policy::compile([], &texts).unwrap_or_default())
 }

@@ -201,12 +201,14 @@ impl GatewayTls {
     }
 }
 
-/// What happens by itself.
+/// What is decided by rules, and what happens by itself.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
     /// The weakest finding that declares an incident: `A`, `B`, `C` or `never`.
     pub declare_at: DeclareAt,
+    /// A Cedar file of your own, beside the grants of workloads.
+    pub file: Option<PathBuf>,
 }
 
 /// From which grade on a finding declares an incident by itself.
@@ -264,7 +266,7 @@ impl Default for Gateway {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { declare_at: DeclareAt::B }
+        Self { declare_at: DeclareAt::B, file: None }
     }
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use model::{Blame, Coded, MacKey, RootKey, SealKey, Secret, World, crypto};
+use model::{Blame, Coded, MacKey, RootKey, SealKey, Secret, TokeniseKey, World, crypto};
 
 use crate::config;
 
@@ -22,6 +22,8 @@ pub struct Keys {
     pub reference: MacKey,
     /// Pseudonyms for vendors.
     pub pseudonym: MacKey,
+    /// Tokens that stand for values at vendors.
+    pub tokenise: TokeniseKey,
     /// Codes in notices.
     pub notice_code: MacKey,
     /// Secrets at rest.
@@ -93,6 +95,7 @@ impl Keys {
             operator_token: root.mac_key("operator-token"),
             reference: root.mac_key("reference"),
             pseudonym: root.mac_key("pseudonym"),
+            tokenise: TokeniseKey::new(root.mac_key("tokenise")),
             notice_code: root.mac_key("notice-code"),
             seal: root.seal_key("secrets"),
             spool: root.seal_key("spool"),

@@ -21,12 +21,15 @@ mod contain;
 mod dataset;
 mod doctor;
 mod http;
+mod in_force;
 mod inquiries;
 mod intake;
 mod keys;
 mod notices;
 mod observe;
 mod portal;
+mod replay;
+mod replays;
 mod respond;
 mod rows;
 mod scoping;
@@ -35,6 +38,7 @@ mod switches;
 mod tasks;
 mod tokens;
 mod traffic;
+mod unused;
 mod vouched;
 
 use std::net::SocketAddr;
@@ -54,6 +58,7 @@ use tokio::sync::watch;
 
 pub use crate::api::error::coded;
 pub use crate::beside::switch_beside;
+pub use crate::in_force::{POLICY_SCHEMA, check_policy_alone};
 
 use crate::api::auth::Role;
 use crate::app::{App, Parts};
@@ -171,6 +176,7 @@ async fn open(
         token: keys.workload_token.clone(),
         reference: keys.reference.clone(),
         pseudonym: keys.pseudonym.clone(),
+        tokenise: keys.tokenise.clone(),
     };
     let egress = Egress::new(gateway::native_roots()?, config.gateway.allowed_hosts.clone())
         .context("opening the way out")?;
@@ -182,6 +188,8 @@ async fn open(
     let gateway = Gateway::with_patience(to, gateway_keys, world.clone(), egress, seen, patience);
     let damaged = open_spool(&gateway, &data, &keys, &world).await?;
     Ok(App::new(Parts {
+        own_policy: in_force::OwnPolicy::open(config.policy.file.as_deref())?,
+        replays: replays::Replays::default(),
         directory: directory::open(config.directory.path.as_deref()).into(),
         config,
         world,

@@ -66,8 +66,12 @@ impl Switches {
             (registry, watch)
         });
         let (registry, held) = looking.await.context("a look at the switches did not end")?;
+        let mut another_policy = None;
         if let Some(registry) = registry? {
             let standing = Standing::of(&registry);
+            let policy = registry.policy.clone();
+            let before = app.gateway.registry().policy.digest();
+            another_policy = Some(policy).filter(|policy| policy.digest() != before);
             app.gateway.replace(registry);
             self.seen.send_if_modified(|seen| {
                 let changed = **seen != standing;
@@ -77,6 +81,9 @@ impl Switches {
         }
         app.gateway.confirm(asked);
         drop(held);
+        if let Some(policy) = another_policy {
+            app.keep_policy(policy).await;
+        }
         Ok(())
     }
 

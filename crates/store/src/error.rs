@@ -59,7 +59,8 @@ impl Refused {
         Self::Exists { what, name: name.to_string() }.into()
     }
 
-    pub(crate) fn not_found(what: &'static str, name: impl ToString) -> anyhow::Error {
+    /// There is none of this name.
+    pub fn not_found(what: &'static str, name: impl ToString) -> anyhow::Error {
         Self::NotFound { what, name: name.to_string() }.into()
     }
 

@@ -17,10 +17,11 @@ pub(crate) const MIGRATIONS: &[(&str, &str)] = &[
     ("0006_audit", include_str!("../migrations/0006_audit.sql")),
     ("0007_tokens", include_str!("../migrations/0007_tokens.sql")),
     ("0008_doors", include_str!("../migrations/0008_doors.sql")),
+    ("0009_policy", include_str!("../migrations/0009_policy.sql")),
 ];
 
 /// Tables whose rows are never changed and never deleted once written.
-const APPEND_ONLY: &[&str] = &["audit_log", "audit_checkpoints", "bulletins"];
+const APPEND_ONLY: &[&str] = &["audit_log", "audit_checkpoints", "bulletins", "policies"];
 
 /// The newest schema that this program knows.
 pub(crate) const SCHEMA: u64 = MIGRATIONS.len() as u64;

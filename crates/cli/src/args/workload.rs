@@ -33,6 +33,19 @@ pub enum WorkloadCommand {
         #[command(flatten)]
         identities: Identities,
     },
+    /// Let a workload give these fields to a vendor; replaces what it might before
+    Grant {
+        name: WorkloadName,
+        vendor: VendorName,
+        /// A purpose; may be given again, the first one holds when a call names none
+        #[arg(long = "purpose", required = true)]
+        purposes: Vec<Purpose>,
+        /// Fields that it may give, parted by commas
+        #[arg(long, value_delimiter = ',', required = true)]
+        fields: Vec<Field>,
+    },
+    /// Take a workload's grant for a vendor away
+    Revoke { name: WorkloadName, vendor: VendorName },
     /// List workloads
     List,
     /// Show a workload's tokens: until when, from where, how often and when last used

@@ -146,7 +146,8 @@ async fn ask_to_verify(global: &Global) -> Result<Value> {
     Ok(super::client(global)?.get(&call.path).await?)
 }
 
-fn is_down(error: &anyhow::Error) -> bool {
+/// Whether no server answers.
+pub fn is_down(error: &anyhow::Error) -> bool {
     matches!(
         error.downcast_ref(),
         Some(ClientError::NotRunning { .. } | ClientError::Unreachable { .. })

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use http::Method;
-use model::{Identity, IncidentId, NoticeId, Timestamp, WorkloadName, limits};
+use model::{Identity, IncidentId, NoticeId, Timestamp, VendorName, WorkloadName, limits};
 use serde_json::{Map, Value, json};
 
 use super::Usage;
@@ -54,7 +54,9 @@ pub fn of(command: Command) -> Result<Call> {
         | Command::Config
         | Command::Doctor
         | Command::Drill(_)
-        | Command::Gateway(_) => {
+        | Command::Gateway(_)
+        | Command::Policy(_)
+        | Command::Detokenise(_) => {
             bail!("this command is no call of the API")
         }
     })
@@ -71,9 +73,14 @@ fn text_on_stdin() -> Result<String> {
     Ok(String::from_utf8(bytes).map_err(|_| Usage::NoText(named.into()))?)
 }
 
-/// A text in a file that the command line names.
+/// A text in a file that the command line names, without the space around it.
 pub fn text_in(file: &Path) -> Result<String> {
-    Ok(String::from_utf8(read(file)?).map_err(|_| Usage::NoText(file.into()))?.trim().to_owned())
+    Ok(whole_text_in(file)?.trim().to_owned())
+}
+
+/// A text in a file as it is, so that places in it are those of the file.
+pub fn whole_text_in(file: &Path) -> Result<String> {
+    Ok(String::from_utf8(read(file)?).map_err(|_| Usage::NoText(file.into()))?)
 }
 
 /// A file that the command line names.
@@ -156,6 +163,11 @@ fn workload(command: WorkloadCommand) -> Result<Call> {
     let tokens = |name: &WorkloadName| format!("/api/v1/workloads/{name}/tokens");
     Ok(match command {
         C::List => Call::get("/api/v1/workloads"),
+        C::Grant { name, vendor, purposes, fields } => {
+            let body = json!({ "purposes": purposes, "fields": fields });
+            Call::post(grant(&name, &vendor), body).method(Method::PUT)
+        }
+        C::Revoke { name, vendor } => Call::get(grant(&name, &vendor)).method(Method::DELETE),
         C::Tokens { name } => Call::get(tokens(&name)),
         C::RotateToken { name, vendor, grace, terms } => {
             let networks = if terms.networks.is_empty() { None } else { Some(terms.networks) };
@@ -199,6 +211,10 @@ fn token_seen(seen: TokenSeen) -> Result<Value> {
         ("text", json!(text)),
         ("sha256", json!(seen.find.hash)),
     ]))
+}
+
+fn grant(workload: &WorkloadName, vendor: &VendorName) -> String {
+    format!("/api/v1/workloads/{workload}/grants/{vendor}")
 }
 
 fn one_person(who: Who) -> Value {
@@ -282,7 +298,8 @@ fn fact(command: FactCommand) -> Call {
     }
 }
 
-fn now() -> Timestamp {
+/// The time now.
+pub fn now() -> Timestamp {
     server::door::world().now()
 }
 

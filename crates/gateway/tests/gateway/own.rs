@@ -37,7 +37,7 @@ async fn a_canary_is_recorded_like_a_person_in_its_list() {
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].list.as_ref().map(ListName::as_str), Some("a3b5-members"));
     let seen = house.seen.only();
-    assert_eq!(seen.workload.expect("known").as_str(), gateway::OWN_WORKLOAD);
+    assert_eq!(seen.workload.expect("known").as_str(), policy::OWN_WORKLOAD);
 }
 
 #[tokio::test]

@@ -1,6 +1,10 @@
 //! Who may give what to whom, and what each mode makes of it.
 
-use model::{Field, FieldAction, FieldSet, Mode};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use gateway::Registry;
+use ledger::{CallEnd, RecordedCall, Settled};
+use model::{Field, FieldAction, FieldSet, Mode, PolicyDigest, Timestamp};
 use serde_json::json;
 
 use crate::support::{FakeVendor, House, SENDGRID_KEY, Setup};
@@ -115,6 +119,21 @@ async fn a_pseudonym_stands_for_a_field_and_is_the_same_each_time() {
         .collect();
     assert!(names[0].as_str().is_some_and(|name| name.starts_with("p-")), "{names:?}");
     assert_eq!(names[0], names[1]);
+    assert!(house.disclosures().iter().all(|row| !row.fields.contains(Field::Name)));
+}
+
+#[tokio::test]
+async fn a_token_stands_for_a_field_and_turns_back_here_alone() {
+    let (house, vendor) = house(|setup| {
+        setup.actions.insert(Field::Name, FieldAction::Tokenise);
+    })
+    .await;
+    assert_eq!(house.send(house.mail()).await.said(), (202, "sent", None));
+    let name = vendor.only().json()["personalizations"][0]["to"][0]["name"].clone();
+    let vendor = house.setups[0].name();
+    let turned_back = house.keys.tokenise.value(&vendor, name.as_str().expect("a text"));
+    let (field, value) = turned_back.expect("ours");
+    assert_eq!((field, value.expose().as_str()), (Field::Name, "Ann"));
     assert!(house.disclosures().iter().all(|row| !row.fields.contains(Field::Name)));
 }
 
@@ -278,4 +297,126 @@ async fn each_vendor_gets_its_own_calls_in_its_own_words() {
     let answer = house.send(crate::support::text_message()).await;
     assert_eq!(answer.said(), (403, "not-sent", Some("vendor-stopped")));
     assert_eq!(answer.json()["status"], 403, "Twilio's SDKs read the status from the body");
+}
+
+impl House {
+    fn calls(&self) -> Vec<RecordedCall> {
+        let mut calls = Vec::new();
+        self.ledger.calls(Timestamp::MIN, &mut |call| calls.push(call)).expect("reads");
+        calls
+    }
+}
+
+const CONSENT_AND_REGION: &str = r#"
+    @id("consent") forbid (principal, action == Action::"disclose", resource)
+    when { context.purpose == "alerts" }
+    unless { context has consent && context.consent.contains("alerts") };
+    @id("not-there") forbid (principal, action == Action::"disclose", resource)
+    when { context has region && context.region like "XX*" };"#;
+
+#[tokio::test]
+async fn an_operators_policy_forbids_by_what_a_call_states_and_is_named() {
+    let (mut house, vendor) = house(|_| ()).await;
+    house.policy = CONSENT_AND_REGION;
+    house.change(|_| ());
+    let stating = |pairs: &[(&str, &str)]| {
+        pairs.iter().fold(house.mail(), |mail, (name, value)| mail.header(name, value))
+    };
+    let alert = ("X-Cordon-Purpose", "alerts");
+    let answer = house.send(stating(&[alert])).await;
+    assert_eq!(answer.said(), (403, "not-sent", Some("policy-forbids")));
+    assert!(answer.text().contains("policy `consent` forbids this call"), "{}", answer.text());
+    for (pairs, said) in [
+        (vec![alert, ("X-Cordon-Consent", "alerts, sms")], None),
+        (vec![alert, ("X-Cordon-Consent", "")], Some("policy-forbids")),
+        (vec![("X-Cordon-Region", "DE")], None),
+        (vec![("X-Cordon-Region", "XX-1")], Some("policy-forbids")),
+        (vec![("X-Cordon-Region", "Germany")], Some("region-malformed")),
+        (vec![("X-Cordon-Region", "DE"), ("X-Cordon-Region", "FR")], Some("region-malformed")),
+        (vec![("X-Cordon-Consent", "All of it")], Some("consent-malformed")),
+    ] {
+        assert_eq!(house.send(stating(&pairs)).await.code(), said, "{pairs:?}");
+    }
+    let got = vendor.got();
+    assert_eq!(got.len(), 2);
+    assert!(got.iter().all(|got| !got.head.contains("cordon")), "none of it leaves");
+}
+
+#[tokio::test]
+async fn the_record_says_which_policy_was_asked_what_also_of_a_refused_call() {
+    let (mut house, _vendor) = house(|setup| {
+        setup.actions.insert(Field::Name, FieldAction::Drop);
+    })
+    .await;
+    let digest = house.gateway.registry().policy.digest();
+    let mail = || house.mail().header("X-Cordon-Region", "US-CA");
+    assert_eq!(house.send(mail().header("X-Cordon-Consent", "sms")).await.code(), None);
+    let refused = mail().header("X-Cordon-Purpose", "marketing");
+    assert_eq!(house.send(refused).await.code(), Some("purpose-not-granted"));
+    house.policy = CONSENT_AND_REGION;
+    house.change(|_| ());
+    assert_eq!(house.send(house.mail()).await.code(), None);
+
+    let calls = house.calls();
+    let find = |purpose: &str| {
+        calls.iter().find(|call| call.purpose.as_ref().is_some_and(|p| p.as_str() == purpose))
+    };
+    let (sent, refused) = (find("receipts").expect("sent"), find("marketing").expect("refused"));
+    let asked = sent.asked.as_ref().expect("recorded");
+    assert_eq!(asked.policy, digest);
+    assert_eq!(asked.fields, FieldSet::parse("email,name,content").expect("fields"));
+    assert_eq!(sent.disclosed, FieldSet::parse("email,content").expect("fields"));
+    assert_eq!(asked.region.as_ref().expect("stated").to_string(), "US-CA");
+    assert_eq!(asked.consent.as_ref().expect("stated").len(), 1);
+    assert_eq!(sent.end, CallEnd::Recorded(Settled::Sent));
+    assert_eq!(refused.end, CallEnd::Refused("purpose-not-granted".into()));
+    assert_eq!((refused.people, refused.persons.len()), (1, 0));
+    let digests: Vec<PolicyDigest> =
+        house.disclosures().iter().filter_map(|row| row.policy).collect();
+    assert_eq!(digests[0], digest);
+    assert_ne!(digests[0], digests[1], "another policy answered the last one");
+}
+
+/// Two registries, each whole: under one names are dropped, under the other they leave.
+fn worlds(house: &mut House) -> [Registry; 2] {
+    let never = r#"forbid (principal, action, resource) when { false };"#;
+    [("", FieldAction::Drop), (never, FieldAction::Allow)].map(|(policy, action)| {
+        house.policy = policy;
+        for setup in &mut house.setups {
+            setup.actions = [(Field::Name, action)].into();
+        }
+        house.registry()
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_call_is_decided_by_a_mix_of_two_policies() {
+    const SWAPS: usize = 10;
+    const CALLS_PER_SWAP: usize = 4;
+    let (mut house, vendor) = house(|_| ()).await;
+    let [drops, keeps] = worlds(&mut house).map(|registry| registry.policy.digest());
+    let swaps: Vec<Registry> = (0..SWAPS).flat_map(|_| worlds(&mut house)).collect();
+    let ended = AtomicBool::new(false);
+    let swapping = async {
+        for (number, registry) in swaps.into_iter().enumerate() {
+            house.gateway.replace(registry);
+            vendor.hears_all((number + 1) * CALLS_PER_SWAP).await;
+        }
+        ended.store(true, Ordering::SeqCst);
+    };
+    tokio::join!(swapping, keeps_calling(&house, &ended), keeps_calling(&house, &ended));
+
+    let calls = house.calls();
+    assert!(calls.len() >= 2 * SWAPS * CALLS_PER_SWAP);
+    for call in calls {
+        let policy = call.asked.expect("recorded").policy;
+        assert!([drops, keeps].contains(&policy));
+        assert_eq!(call.disclosed.contains(Field::Name), policy == keeps, "one world or the other");
+    }
+}
+
+async fn keeps_calling(house: &House, ended: &AtomicBool) {
+    while !ended.load(Ordering::SeqCst) {
+        assert_eq!(house.send(house.mail()).await.said(), (202, "sent", None));
+    }
 }

@@ -281,6 +281,7 @@ fn intent(office: &Office, call: CallId) -> Intent {
         workload: WorkloadName::parse("shop").expect(name),
         purpose: Purpose::parse("receipts").expect(name),
         mode: Mode::Enforce,
+        asked: None,
         held_until: Timestamp::NEVER,
         rows: Vec::new(),
     }

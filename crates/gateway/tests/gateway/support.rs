@@ -14,8 +14,9 @@ use gateway::{
 use ledger::{Disclosure, Ledger, LedgerKeys};
 use model::{
     Contract, Field, FieldAction, FieldSet, Grant, Mode, Purpose, RootKey, Secret, Switch,
-    Timestamp, Vendor, VendorName, Workload, WorkloadName, World,
+    Timestamp, TokeniseKey, Vendor, VendorName, Workload, WorkloadName, World,
 };
+use policy::{Policy, Text};
 use rustls::RootCertStore;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -364,6 +365,8 @@ pub struct House {
     pub keys: GatewayKeys,
     pub world: World,
     pub setups: Vec<Setup>,
+    /// An operator's own policy, besides the grants.
+    pub policy: &'static str,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<anyhow::Result<()>>,
 }
@@ -406,6 +409,7 @@ impl House {
             token: root.mac_key("token"),
             reference: root.mac_key("reference"),
             pseudonym: root.mac_key("pseudonym"),
+            tokenise: TokeniseKey::new(root.mac_key("tokenise")),
         };
         let seen = Arc::new(Recorder::default());
         let patience = match patience.stale == Patience::default().stale {
@@ -427,8 +431,19 @@ impl House {
             drop(stopped.await);
         }));
         let stop = Some(stop);
-        let house =
-            Self { gateway, address, ledger, ledger_dir, seen, keys, world, setups, stop, serving };
+        let house = Self {
+            gateway,
+            address,
+            ledger,
+            ledger_dir,
+            seen,
+            keys,
+            world,
+            setups,
+            policy: "",
+            stop,
+            serving,
+        };
         house.gateway.replace(house.registry());
         house
     }
@@ -444,8 +459,10 @@ impl House {
             mode: self.setups[0].own_mode,
             created_at: self.world.now(),
         };
+        let text = Text { origin: "policy.cedar".to_owned(), text: self.policy.to_owned() };
+        let policy = Policy::compile([&workload], &[text]).expect("a valid policy").into();
         let workloads = HashMap::from([(name.clone(), workload)]);
-        let mut registry = Registry { workloads, ..Registry::default() };
+        let mut registry = Registry { workloads, policy, ..Registry::default() };
         for setup in &self.setups {
             let entry = VendorEntry {
                 vendor: setup.vendor(&self.world),

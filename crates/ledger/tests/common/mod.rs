@@ -72,6 +72,7 @@ pub fn intent(number: u64, rows: Vec<IntentRow>) -> Intent {
         workload: WorkloadName::parse("web").expect("a name"),
         purpose: Purpose::parse("receipts").expect("a name"),
         mode: Mode::Enforce,
+        asked: None,
         held_until: Timestamp::NEVER,
         rows,
     }

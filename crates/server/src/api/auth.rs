@@ -5,7 +5,8 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use model::{OperatorName, Secret};
+use model::{Coded as _, OperatorName, Secret};
+use policy::{Act, OperatorDenied, OperatorQuestion};
 use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
@@ -23,8 +24,12 @@ pub enum Permission {
     Respond,
     /// Be the second pair of eyes.
     Approve,
-    /// Make operators.
+    /// Make operators, set the policy.
     Administer,
+    /// Turn what stands at a vendor back into what it stands for.
+    Reveal,
+    /// What the policy in force says; the handler asks it through [`Asking`].
+    Policy,
 }
 
 /// What an operator is there for.
@@ -64,6 +69,12 @@ impl Role {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, role)| *role)
     }
 
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        let known = Self::ALL.iter().find(|(_, role)| *role == self);
+        known.expect("every role is in the list").0
+    }
+
     /// What this role is in every incident.
     pub const fn in_incidents(self) -> &'static [incident::Role] {
         use incident::Role as In;
@@ -79,13 +90,14 @@ impl Role {
 
     /// Whether this role may do it.
     pub const fn may(self, permission: Permission) -> bool {
-        use Permission::{Administer, Approve, Configure, Respond, View};
+        use Permission::{Approve, Configure, Policy, Respond, Reveal, View};
         match self {
-            Self::Viewer => matches!(permission, View),
-            Self::Engineer => matches!(permission, View | Configure),
-            Self::Responder | Self::Lead | Self::Legal => matches!(permission, View | Respond),
-            Self::Approver => matches!(permission, View | Respond | Approve),
-            Self::Admin => matches!(permission, View | Configure | Respond | Approve | Administer),
+            Self::Viewer => matches!(permission, View | Policy),
+            Self::Engineer => matches!(permission, View | Policy | Configure),
+            Self::Responder => matches!(permission, View | Policy | Respond),
+            Self::Lead | Self::Legal => matches!(permission, View | Policy | Respond | Reveal),
+            Self::Approver => matches!(permission, View | Policy | Respond | Approve),
+            Self::Admin => true,
         }
     }
 }
@@ -131,7 +143,47 @@ impl Operator {
     }
 }
 
+/// An operator on a route of [`Permission::Policy`]: known, and not yet permitted anything.
+#[derive(Debug, Clone)]
+pub struct Asking(Operator);
+
+impl Asking {
+    /// Asks the policy in force whether they may do this.
+    ///
+    /// # Errors
+    /// When they may not; a policy that forbids it is named.
+    pub fn may(self, app: &App, act: Act<'_>) -> Result<Operator, ApiError> {
+        let Self(operator) = self;
+        let roles: Vec<&str> = operator.roles.iter().map(|role| role.name()).collect();
+        let question =
+            OperatorQuestion { operator: &operator.name, roles: &roles, act, at: app.world.now() };
+        match app.gateway.registry().policy.allow(&question) {
+            Ok(()) => Ok(operator),
+            Err(OperatorDenied::NotPermitted) => Err(not_permitted(&operator.name)),
+            Err(denied) => {
+                let (code, message) = (denied.code(), denied.to_string());
+                Err(ApiError::refused(StatusCode::FORBIDDEN, code, message).hint(
+                    "`cordon policy show` prints it; an admin changes it with `cordon policy set`",
+                ))
+            }
+        }
+    }
+}
+
+fn not_permitted(operator: &OperatorName) -> ApiError {
+    let message = format!("`{operator}` may not do this");
+    ApiError::refused(StatusCode::FORBIDDEN, "not-permitted", message)
+}
+
 impl FromRequestParts<App> for Operator {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(unauthorised)
+    }
+}
+
+impl FromRequestParts<App> for Asking {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
@@ -147,7 +199,10 @@ pub async fn check(
 ) -> Response {
     match operator(gate, &app, request.headers()).await {
         Ok(operator) => {
-            request.extensions_mut().insert(operator);
+            match gate.permission {
+                Permission::Policy => request.extensions_mut().insert(Asking(operator)).is_some(),
+                _ => request.extensions_mut().insert(operator).is_some(),
+            };
             next.run(request).await
         }
         Err(refused) => refused.into_response(),
@@ -163,11 +218,7 @@ async fn operator(
     let record = by_token(app, &token).await?.ok_or_else(unauthorised)?;
     let roles: Vec<Role> = record.roles.iter().filter_map(|name| Role::named(name)).collect();
     if !roles.iter().any(|role| role.may(gate.permission)) {
-        return Err(ApiError::refused(
-            StatusCode::FORBIDDEN,
-            "not-permitted",
-            format!("`{}` may not do this", record.name),
-        ));
+        return Err(not_permitted(&record.name));
     }
     Ok(Operator { name: record.name, roles, verb: gate.verb })
 }
@@ -222,4 +273,35 @@ fn cookie(headers: &header::HeaderMap) -> Option<Secret<String>> {
 fn unauthorised() -> ApiError {
     ApiError::refused(StatusCode::UNAUTHORIZED, "unauthorised", "a valid operator token is needed")
         .hint("send `Authorization: Bearer …`; the first token is in keys/operator.token of the data folder")
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Switch, Timestamp, VendorName};
+    use policy::Policy;
+
+    use super::*;
+
+    #[test]
+    fn the_built_in_policy_permits_what_the_table_of_roles_does() {
+        let policy = Policy::default();
+        let vendor = VendorName::parse("sendgrid").expect("a vendor");
+        for (name, role) in Role::ALL {
+            let ask = |act| {
+                let question = OperatorQuestion {
+                    operator: &OperatorName::parse("ann").expect("an operator"),
+                    roles: &[name],
+                    act,
+                    at: Timestamp::from_seconds(0),
+                };
+                policy.allow(&question).is_ok()
+            };
+            for switch in Switch::ALL {
+                let contain = Act::Contain { vendor: &vendor, switch: *switch };
+                assert_eq!(ask(contain), role.may(Permission::Respond), "{name}");
+            }
+            let change = Act::Vendor { vendor: &vendor, operation: "change_vendor" };
+            assert_eq!(ask(change), role.may(Permission::Configure), "{name}");
+        }
+    }
 }

@@ -92,6 +92,9 @@ fn as_coded<'e>(cause: &'e (dyn std::error::Error + 'static)) -> Option<&'e dyn 
     }
     one_of!(
         model::error::Malformed,
+        model::Misfit,
+        policy::OperatorDenied,
+        policy::Rejected,
         crate::directory::DirectoryError,
         store::Refused,
         incident::Refused,

@@ -44,7 +44,8 @@ macro_rules! routes {
             verb: verb!($($verb)?),
         }),*];
 
-        /// The router, each handler behind the check of its own gate: no body is read before.
+        /// The router, each handler behind the check of its own gate: no body is read before, but on
+        /// a route that policy decides, which has to know about what it is asked.
         pub fn router(app: &App) -> Router<App> {
             Router::new()
                 $(.route($path, {
@@ -67,21 +68,34 @@ routes! {
     post "/api/v1/doctor"                    status::examine              View;
     get  "/api/v1/connectors"                vendors::list_connectors     View;
     get  "/api/v1/vendors"                   vendors::list_vendors        View;
-    post "/api/v1/vendors"                   vendors::add_vendor          Configure "vendor.added";
+    post "/api/v1/vendors"                   vendors::add_vendor          Policy "vendor.added";
     get  "/api/v1/vendors/{vendor}"          vendors::show_vendor         View;
-    patch "/api/v1/vendors/{vendor}"         vendors::change_vendor       Configure "vendor.changed";
-    put  "/api/v1/vendors/{vendor}/credential" vendors::put_credential    Configure "vendor.credential-replaced";
-    put  "/api/v1/vendors/{vendor}/webhook"  vendors::put_webhook_secret  Configure "vendor.webhook-secret-set";
-    post "/api/v1/vendors/{vendor}/switch"   vendors::set_switch          Respond "vendor.switched";
+    patch "/api/v1/vendors/{vendor}"         vendors::change_vendor       Policy "vendor.changed";
+    put  "/api/v1/vendors/{vendor}/credential" vendors::put_credential    Policy "vendor.credential-replaced";
+    put  "/api/v1/vendors/{vendor}/webhook"  vendors::put_webhook_secret  Policy "vendor.webhook-secret-set";
+    post "/api/v1/vendors/{vendor}/switch"   vendors::set_switch          Policy "vendor.switched";
     get  "/api/v1/vendors/{vendor}/held"     vendors::show_held           View;
+    post "/api/v1/vendors/{vendor}/detokenise" policy::detokenise         Reveal "values.detokenised";
     get  "/api/v1/workloads"                 workloads::list_workloads    View;
-    post "/api/v1/workloads"                 workloads::add_workload      Configure "workload.added";
+    post "/api/v1/workloads"                 workloads::add_workload      Policy "workload.added";
+    put  "/api/v1/workloads/{workload}/grants/{vendor}" workloads::put_grant Policy "workload.granted";
+    delete "/api/v1/workloads/{workload}/grants/{vendor}" workloads::revoke_grant Policy "workload.grant-revoked";
     get  "/api/v1/workloads/{workload}/tokens" tokens::list_tokens        View;
-    post "/api/v1/workloads/{workload}/tokens" tokens::rotate_token       Configure "workload.token-rotated";
-    delete "/api/v1/workloads/{workload}/tokens/{token}" tokens::revoke_token Configure "workload.token-revoked";
+    post "/api/v1/workloads/{workload}/tokens" tokens::rotate_token       Policy "workload.token-rotated";
+    delete "/api/v1/workloads/{workload}/tokens/{token}" tokens::revoke_token Policy "workload.token-revoked";
     post "/api/v1/tokens/seen"               tokens::report_token         Respond "token.reported";
     put  "/api/v1/workloads/{workload}/identities" workloads::put_identities Configure "workload.identities-set";
     get  "/api/v1/gateway/authorities"       authorities::list_authorities View;
+
+    get  "/api/v1/policy"                    policy::show_policy          View;
+    put  "/api/v1/policy"                    policy::set_policy           Administer "policy.set";
+    post "/api/v1/policy/reload"             policy::reload_policy        Administer "policy.reloaded";
+    get  "/api/v1/policy/{digest}"           policy::show_kept_policy     View;
+    post "/api/v1/policy/check"              policy::check_policy         View;
+    post "/api/v1/policy/explain"            policy::explain_policy       View;
+    post "/api/v1/policy/replays"            policy::start_replay         View "policy.replayed";
+    get  "/api/v1/policy/replays/{replay}"   policy::show_replay          View;
+    delete "/api/v1/policy/replays/{replay}" policy::cancel_replay        View "policy.replay-cancelled";
 
     get  "/api/v1/gateway/switches"          gateway::list_switches       View;
 
@@ -130,7 +144,8 @@ mod tests {
 
     #[test]
     fn every_change_has_an_audit_verb_and_every_operation_its_own_name() {
-        let questions = ["show_scope", "preview_notice", "examine"];
+        let questions =
+            ["show_scope", "preview_notice", "examine", "check_policy", "explain_policy"];
         let mut operations: Vec<&str> = ROUTES.iter().map(|route| route.operation).collect();
         for route in ROUTES {
             let changes = route.method != "get" && !questions.contains(&route.operation);

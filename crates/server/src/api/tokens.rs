@@ -6,11 +6,12 @@ use model::{
     Confidence, Fact, FactBody, FoundAt, Network, Secret, Sighting, Timestamp, TokenId, Vendor,
     VendorName, WorkloadName, crypto, limits,
 };
+use policy::Act;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{NewToken, Token};
 
-use super::auth::Operator;
+use super::auth::{Asking, Operator};
 use super::error::{Answer, ApiError};
 use super::extract::{Json, Path};
 use crate::app::App;
@@ -140,11 +141,12 @@ pub struct Rotation {
 }
 
 pub async fn rotate_token(
-    by: Operator,
+    asking: Asking,
     State(app): State<App>,
     Path(name): Path<WorkloadName>,
     Json(asked): Json<Rotation>,
 ) -> Answer<(StatusCode, Json<Value>)> {
+    let by = asking.may(&app, Act::Workload { workload: &name, operation: "rotate_token" })?;
     if asked.grace_seconds > limits::TOKEN_GRACE_SECONDS {
         let message = format!("a grace is at most {} seconds", limits::TOKEN_GRACE_SECONDS);
         return Err(ApiError::refused(StatusCode::UNPROCESSABLE_ENTITY, "grace-long", message));
@@ -181,10 +183,11 @@ pub async fn rotate_token(
 }
 
 pub async fn revoke_token(
-    by: Operator,
+    asking: Asking,
     State(app): State<App>,
     Path((name, token)): Path<(WorkloadName, TokenId)>,
 ) -> Answer<StatusCode> {
+    let by = asking.may(&app, Act::Workload { workload: &name, operation: "revoke_token" })?;
     let revoked = app.store.write(move |tx| {
         let revoked = tx.revoke_token(&name, token)?;
         by.audit(tx, name.as_str(), json!({ "vendor": revoked.vendor, "token": token }))

@@ -8,10 +8,11 @@ use model::{
     Action, Contract, Field, FieldAction, FieldSet, ListName, Mode, Secret, Switch, Vendor,
     VendorName,
 };
+use policy::Act;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::auth::Operator;
+use super::auth::{Asking, Operator};
 use super::error::{Answer, ApiError};
 use super::extract::{Json, Path};
 use crate::app::{App, credential_label, webhook_label};
@@ -57,7 +58,7 @@ pub async fn list_vendors(_: Operator, State(app): State<App>) -> Answer<Json<Va
 }
 
 pub async fn add_vendor(
-    by: Operator,
+    asking: Asking,
     State(app): State<App>,
     Json(new): Json<NewVendor>,
 ) -> Answer<(StatusCode, Json<Vendor>)> {
@@ -68,6 +69,8 @@ pub async fn add_vendor(
         Some(name) => name,
         None => VendorName::parse(connector.name()).map_err(anyhow::Error::from)?,
     };
+    let by = asking.may(&app, Act::Vendor { vendor: &name, operation: "add_vendor" })?;
+    check_actions(&new.actions)?;
     let credential = new.credential.map(Secret::new);
     if let Some(credential) = &credential {
         connector.check_credential(credential.expose()).map_err(anyhow::Error::from)?;
@@ -102,6 +105,11 @@ pub async fn add_vendor(
         .await?;
     app.refresh_gateway().await?;
     Ok((StatusCode::CREATED, Json(vendor)))
+}
+
+/// An action that cannot be done to its field is refused here, not at a call.
+fn check_actions(actions: &BTreeMap<Field, FieldAction>) -> anyhow::Result<()> {
+    actions.iter().try_for_each(|(field, action)| Ok(action.check(*field)?))
 }
 
 pub async fn show_vendor(
@@ -155,11 +163,13 @@ impl Change {
 }
 
 pub async fn change_vendor(
-    by: Operator,
+    asking: Asking,
     State(app): State<App>,
     Path(name): Path<VendorName>,
     Json(change): Json<Change>,
 ) -> Answer<Json<Vendor>> {
+    let by = asking.may(&app, Act::Vendor { vendor: &name, operation: "change_vendor" })?;
+    check_actions(change.actions.as_ref().unwrap_or(&BTreeMap::new()))?;
     let changed = app
         .store
         .write(move |tx| {
@@ -190,11 +200,12 @@ pub struct NewCredential {
 }
 
 pub async fn put_credential(
-    by: Operator,
+    asking: Asking,
     State(app): State<App>,
     Path(name): Path<VendorName>,
     Json(new): Json<NewCredential>,
 ) -> Answer<StatusCode> {
+    let by = asking.may(&app, Act::Vendor { vendor: &name, operation: "put_credential" })?;
     let credential = Secret::new(new.credential);
     let vendor = app.vendor(&name).await?;
     app.connector(&vendor)?.check_credential(credential.expose()).map_err(anyhow::Error::from)?;
@@ -217,11 +228,12 @@ pub struct NewWebhookSecret {
 }
 
 pub async fn put_webhook_secret(
-    by: Operator,
+    asking: Asking,
     State(app): State<App>,
     Path(name): Path<VendorName>,
     Json(new): Json<NewWebhookSecret>,
 ) -> Answer<StatusCode> {
+    let by = asking.may(&app, Act::Vendor { vendor: &name, operation: "put_webhook_secret" })?;
     let sealed = app.seal(&webhook_label(&name), Secret::new(new.secret).expose().as_bytes());
     app.store
         .write(move |tx| {
@@ -241,11 +253,12 @@ pub struct NewSwitch {
 
 /// Cuts a vendor at once. Opening it again takes two operators, through the incident.
 pub async fn set_switch(
-    by: Operator,
+    asking: Asking,
     State(app): State<App>,
     Path(name): Path<VendorName>,
     Json(new): Json<NewSwitch>,
 ) -> Answer<Json<Vendor>> {
+    let by = asking.may(&app, Act::Contain { vendor: &name, switch: new.switch })?;
     let changed = app
         .store
         .write(move |tx| {

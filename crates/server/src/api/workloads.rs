@@ -2,12 +2,13 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use model::{Grant, Identity, Mode, Workload, WorkloadName};
+use model::{FieldSet, Grant, Identity, Mode, Purpose, VendorName, Workload, WorkloadName};
+use policy::Act;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::auth::Operator;
-use super::error::Answer;
+use super::auth::{Asking, Operator};
+use super::error::{Answer, ApiError};
 use super::extract::{Json, Path};
 use super::tokens::{self, TokenTerms};
 use crate::app::App;
@@ -63,10 +64,15 @@ pub async fn put_identities(
 }
 
 pub async fn add_workload(
-    by: Operator,
+    asking: Asking,
     State(app): State<App>,
     Json(new): Json<NewWorkload>,
 ) -> Answer<(StatusCode, Json<Value>)> {
+    let by = asking.may(&app, act(&new.name, "add_workload"))?;
+    if new.name.as_str() == policy::OWN_WORKLOAD {
+        let message = format!("`{}` is Cordon's own workload", new.name);
+        return Err(ApiError::refused(StatusCode::CONFLICT, "exists", message));
+    }
     let workload = Workload {
         id: app.world.id(),
         name: new.name,
@@ -95,4 +101,73 @@ pub async fn add_workload(
         .await?;
     app.refresh_gateway().await?;
     Ok((StatusCode::CREATED, Json(json!({ "workload": workload, "tokens": issued }))))
+}
+
+/// What a workload may give to a vendor; replaces what it might before.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewGrant {
+    purposes: Vec<Purpose>,
+    fields: FieldSet,
+}
+
+pub async fn put_grant(
+    asking: Asking,
+    State(app): State<App>,
+    Path((workload, vendor)): Path<(WorkloadName, VendorName)>,
+    Json(new): Json<NewGrant>,
+) -> Answer<Json<Workload>> {
+    let by = asking.may(&app, act(&workload, "put_grant"))?;
+    app.vendor(&vendor).await?;
+    let detail = json!({ "vendor": vendor, "purposes": new.purposes, "fields": new.fields });
+    let grant = Grant { vendor, purposes: new.purposes, fields: new.fields };
+    let change = move |workload: &mut Workload| {
+        workload.grants.retain(|other| other.vendor != grant.vendor);
+        workload.grants.push(grant);
+        Ok(())
+    };
+    change_workload(by, &app, workload, detail, change).await
+}
+
+pub async fn revoke_grant(
+    asking: Asking,
+    State(app): State<App>,
+    Path((workload, vendor)): Path<(WorkloadName, VendorName)>,
+) -> Answer<Json<Workload>> {
+    let by = asking.may(&app, act(&workload, "revoke_grant"))?;
+    let detail = json!({ "vendor": vendor });
+    let change = move |workload: &mut Workload| {
+        let before = workload.grants.len();
+        workload.grants.retain(|grant| grant.vendor != vendor);
+        match workload.grants.len() == before {
+            true => Err(store::Refused::not_found("grant for", &vendor)),
+            false => Ok(()),
+        }
+    };
+    change_workload(by, &app, workload, detail, change).await
+}
+
+async fn change_workload(
+    by: Operator,
+    app: &App,
+    name: WorkloadName,
+    detail: Value,
+    change: impl FnOnce(&mut Workload) -> anyhow::Result<()> + Send + 'static,
+) -> Answer<Json<Workload>> {
+    let changed = app
+        .store
+        .write(move |tx| {
+            let mut workload = tx.workload(&name)?;
+            change(&mut workload)?;
+            tx.update_workload(&workload)?;
+            by.audit(tx, name.as_str(), detail)?;
+            Ok(workload)
+        })
+        .await?;
+    app.refresh_gateway().await?;
+    Ok(Json(changed))
+}
+
+fn act<'a>(workload: &'a WorkloadName, operation: &'a str) -> Act<'a> {
+    Act::Workload { workload, operation }
 }
