@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use connectors::Connector;
 use model::{MacKey, Secret, Switch, Vendor, VendorName, Workload, WorkloadName};
 
+use crate::credential::Credential;
 use crate::refused::Refused;
 use crate::token::TokenEntry;
 
@@ -34,7 +36,7 @@ pub struct VendorEntry {
     /// What speaks its API.
     pub connector: &'static dyn Connector,
     /// The credential that Cordon holds; without one nothing is sent.
-    pub credential: Option<Secret<String>>,
+    pub credential: Option<Arc<Credential>>,
     /// Where the vendor should report on messages, if it is told so in each call.
     pub callback_url: Option<String>,
 }

@@ -16,6 +16,7 @@ mod canaries;
 mod catalogue;
 mod console;
 mod contain;
+mod credentials;
 mod dataset;
 mod doctor;
 mod http;
@@ -58,6 +59,7 @@ use crate::app::{App, Parts};
 use crate::canaries::CanaryInbox;
 use crate::client::{RUNNING_FILE, Running as Places};
 use crate::config::Config;
+use crate::credentials::Credentials;
 use crate::keys::Keys;
 use crate::strays::Strays;
 use crate::switches::Switches;
@@ -90,6 +92,7 @@ pub async fn start(config: Config) -> Result<Running> {
     let doors = Doors::open(&config).await?;
     let app = open(config, world, doors.places()?).await?;
     first_operator(&app).await?;
+    credentials::begin(&app).await?;
     app.refresh_gateway().await?;
     let failed = doors.serve(&app)?;
     respond::resume(&app).await?;
@@ -97,6 +100,7 @@ pub async fn start(config: Config) -> Result<Running> {
     app.tasks.spawn(switches::keep_fresh(app.clone()));
     app.tasks.spawn(tokens::work(app.clone()));
     app.tasks.spawn(strays::work(app.clone()));
+    app.tasks.spawn(credentials::work(app.clone()));
     write_running(&app)?;
     tracing::info!(data = %app.config.data.display(), "cordon runs");
     Ok(Running { app, failed })
@@ -155,7 +159,9 @@ async fn open(config: Config, world: World, addresses: Places) -> Result<App> {
     let traffic = Arc::new(Traffic::default());
     let token_book = Arc::new(TokenBook::open(&store)?);
     let strays = Arc::new(Strays::new());
-    let told = Arc::new((token_book.clone(), strays.clone()));
+    let credentials = Arc::new(Credentials::open(&config)?);
+    let told = Arc::new((strays.clone(), credentials.clone()));
+    let told = Arc::new((token_book.clone(), told));
     let seen = Arc::new((traffic.clone(), told));
     let gateway_keys = GatewayKeys {
         token: keys.workload_token.clone(),
@@ -187,6 +193,7 @@ async fn open(config: Config, world: World, addresses: Places) -> Result<App> {
         portal_rate: portal::Rate::default(),
         token_book,
         strays,
+        credentials,
         traffic,
         spool_damaged: damaged,
     }))
