@@ -1,6 +1,6 @@
 //! A vault as HashiCorp and OpenBao document its API, over real TLS: the KV engine's version 2,
-//! AppRole, tokens that are looked up and renewed, and the answers of one that is sealed, busy or on
-//! standby. Policies are not its subject: a token reads everything or is none.
+//! AppRole, tokens that are looked up and renewed, and the answers of one that is sealed, busy or
+//! on standby. Policies are not its subject: a token reads everything or is none.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;

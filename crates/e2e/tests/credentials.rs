@@ -1,5 +1,6 @@
-//! Vendors' credentials from a vault, a file and the environment: read by the real program over real
-//! TLS, rotated without a restart, and let go of when their source says so or is silent for too long.
+//! Vendors' credentials from a vault, a file and the environment: read by the real program over
+//! real TLS, rotated without a restart, and let go of when their source says so or is silent for
+//! too long.
 
 use std::path::Path;
 
@@ -116,7 +117,8 @@ async fn a_credential_in_a_vault_is_rotated_there_without_a_restart() {
     delete_key(&company, first.expose(), second.expose()).await;
     assert_eq!(mail(&shop).await, sent());
 
-    // Its token is taken back: it logs in again. One that lasts for a second is renewed or replaced.
+    // Its token is taken back: it logs in again. One that lasts for a second is renewed or
+    // replaced.
     let log_ins = vault.asked("POST /v1/auth/approle/login");
     vault.revoke_tokens(1);
     vault.put(PATH, json!({ "key": first.expose() }));

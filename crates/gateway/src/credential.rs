@@ -46,8 +46,8 @@ impl Credential {
     }
 }
 
-/// Until when a credential is relied on: moved on each time that its source confirms it, while it is
-/// in use. In the beginning, until nothing.
+/// Until when a credential is relied on: moved on each time that its source confirms it, while it
+/// is in use. In the beginning, until nothing.
 #[derive(Debug)]
 pub struct GoodUntil(AtomicI64);
 

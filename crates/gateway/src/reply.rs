@@ -120,8 +120,3 @@ fn refusal(refused: &Refused, connector: Option<&'static dyn Connector>) -> Repl
     }
     Reply { status, headers, body: body.into() }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-}

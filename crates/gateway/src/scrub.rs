@@ -1,5 +1,5 @@
-//! Scrub: takes a vendor's credential out of what the vendor says, in every form that it may stand in.
-//! It does not know where a reply goes.
+//! Scrub: takes a vendor's credential out of what the vendor says, in every form that it may stand
+//! in. It does not know where a reply goes.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -42,8 +42,8 @@ pub const GATEWAY_LINGER_SECONDS: u64 = 2;
 pub const CREDENTIAL_FILE_SECONDS: u64 = 5;
 /// How often a vault is asked for a credential unless set otherwise; vaults count requests.
 pub const CREDENTIAL_REFRESH_SECONDS: u32 = 300;
-/// How long a credential is used when its source is silent, unless set otherwise: a vault's restart or
-/// upgrade takes minutes, and what was revoked there should not live on for a day.
+/// How long a credential is used when its source is silent, unless set otherwise: a vault's restart
+/// or upgrade takes minutes, and what was revoked there should not live on for a day.
 pub const CREDENTIAL_STALE_SECONDS: u32 = 3_600;
 /// How long a vault may take to answer; starting waits for it.
 pub const VAULT_SECONDS: u64 = 5;

@@ -1,6 +1,6 @@
 //! Vendors' credentials that are kept elsewhere: read at the start, at intervals, and once when the
-//! vendor says that one is wrong. They are held in memory alone, and a source that is silent for too
-//! long leaves its vendor without one.
+//! vendor says that one is wrong. They are held in memory alone, and a source that is silent for
+//! too long leaves its vendor without one.
 
 mod source;
 mod vault;
@@ -325,9 +325,9 @@ pub async fn read(app: &App, vendor: &VendorName, source: Source) -> Result<Held
     Ok(held)
 }
 
-/// Holds what was read, or nothing when the store has the credential, and makes a change of the store
-/// with it. The gateway reads what is held when the store changes, so it is held before that; when
-/// the change fails, what was held before is held again.
+/// Holds what was read, or nothing when the store has the credential, and makes a change of the
+/// store with it. The gateway reads what is held when the store changes, so it is held before that;
+/// when the change fails, what was held before is held again.
 ///
 /// # Errors
 /// Those of the change.

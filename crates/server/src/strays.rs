@@ -1,5 +1,5 @@
-//! What the second net caught in free text, as facts: one a day for each workload, vendor, operation
-//! and kind, however many calls there were.
+//! What the second net caught in free text, as facts: one a day for each workload, vendor,
+//! operation and kind, however many calls there were.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};

@@ -1,5 +1,5 @@
-//! From where a vendor's credential is read: a file, the environment, or a vault; and why that did not
-//! work. Values are never part of a refusal.
+//! From where a vendor's credential is read: a file, the environment, or a vault; and why that did
+//! not work. Values are never part of a refusal.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -215,7 +215,7 @@ fn is_variable(name: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// `<mount>/data/<path>`; segments that mean something to a URL, or that the vault refuses, are none.
+/// `<mount>/data/<path>`, without segments that a URL or the vault takes for something else.
 fn vault_path(text: &str) -> Option<VaultPath> {
     let (path, key) = match text.split_once('#') {
         Some((path, key)) => (path, Some(key.to_owned())),

@@ -1,5 +1,5 @@
-//! HashiCorp Vault and OpenBao over their HTTP API: secrets of the KV engine, version 2; a token from
-//! a file, or by AppRole; the token's renewal. It does not know what a secret is for.
+//! HashiCorp Vault and OpenBao over their HTTP API: secrets of the KV engine, version 2; a token
+//! from a file, or by AppRole; the token's renewal. It does not know what a secret is for.
 
 use std::path::Path;
 use std::time::Duration;
