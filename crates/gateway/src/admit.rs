@@ -153,7 +153,7 @@ async fn admit_caller(
         Err(Refused::Held) if cannot_wait(&parts.headers) => true,
         may => may.map(|()| false)?,
     };
-    check_ready(entry)?;
+    check_ready(entry, account)?;
     let stated = Stated::in_headers(&parts.headers)?;
     let Held { bytes, place } = match early {
         Some(held) => held,
@@ -216,7 +216,7 @@ fn admit_waiting(
         Err(Refused::Held) if waits => {}
         may => may?,
     }
-    check_ready(entry)?;
+    check_ready(entry, account)?;
     Ok(Admitted {
         purpose: purpose(known, &vendor, &stated),
         stated,
@@ -256,7 +256,7 @@ fn admit_own(
     };
     let operation = identify(account, entry.connector, request.method, &path);
     cx.registry.may_leave(&vendor)?;
-    check_ready(entry)?;
+    check_ready(entry, account)?;
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(request.content_type));
     headers.insert(header::USER_AGENT, HeaderValue::from_static("cordon"));
@@ -326,8 +326,9 @@ pub(crate) fn operation_name(operation: &'static Operation) -> OperationName {
     OperationName::parse(operation.name).expect("connectors give their operations valid names")
 }
 
-fn check_ready(entry: &VendorEntry) -> Result<(), Refused> {
-    if entry.credential.is_some() { Ok(()) } else { Err(Refused::CredentialMissing) }
+fn check_ready(entry: &VendorEntry, account: &Account) -> Result<(), Refused> {
+    let credential = entry.credential.as_ref().ok_or(Refused::CredentialMissing)?;
+    credential.check(account.seen.at)
 }
 
 /// The purpose that holds: the one stated, else the first of the grant.

@@ -11,6 +11,7 @@ use model::{Identity, MacKey, Secret, Switch, Vendor, VendorName, Workload, Work
 use policy::Policy;
 
 use crate::authority::{Authority, is_dns_name};
+use crate::credential::Credential;
 use crate::egress::Origin;
 use crate::refused::Refused;
 use crate::token::TokenEntry;
@@ -57,7 +58,7 @@ pub struct VendorEntry {
     /// What speaks its API.
     pub connector: &'static dyn Connector,
     /// The credential that Cordon holds; without one nothing is sent.
-    pub credential: Option<Secret<String>>,
+    pub credential: Option<Arc<Credential>>,
     /// Where the vendor should report on messages, if it is told so in each call.
     pub callback_url: Option<String>,
 }

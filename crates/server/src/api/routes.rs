@@ -71,6 +71,7 @@ routes! {
     post "/api/v1/vendors"                   vendors::add_vendor          Policy "vendor.added";
     get  "/api/v1/vendors/{vendor}"          vendors::show_vendor         View;
     patch "/api/v1/vendors/{vendor}"         vendors::change_vendor       Policy "vendor.changed";
+    get  "/api/v1/vendors/{vendor}/credential" vendors::show_credential   View;
     put  "/api/v1/vendors/{vendor}/credential" vendors::put_credential    Policy "vendor.credential-replaced";
     put  "/api/v1/vendors/{vendor}/webhook"  vendors::put_webhook_secret  Policy "vendor.webhook-secret-set";
     post "/api/v1/vendors/{vendor}/switch"   vendors::set_switch          Policy "vendor.switched";
