@@ -31,8 +31,9 @@ pub const VENDOR_POOL_IDLE_SECONDS: u64 = 8;
 pub const VENDOR_CONCURRENCY: usize = 256;
 /// How long a call waits for its place among them.
 pub const VENDOR_BUSY_SECONDS: u64 = 10;
-/// Connections of callers to the gateway at once; further ones wait to be accepted.
-pub const GATEWAY_CONNECTIONS: usize = 4_096;
+/// Connections of callers to the gateway at once; further ones wait to be accepted. Ten thousand
+/// idle ones of a large fleet fit; each takes a file descriptor and some kilobytes.
+pub const GATEWAY_CONNECTIONS: usize = 16_384;
 /// Bodies that the gateway holds at once, all callers together; seventeen of the largest.
 pub const GATEWAY_BODIES_BYTES: usize = 512 * 1024 * 1024;
 /// After the last reply a caller's remaining bytes are read and thrown away for so long, so that
