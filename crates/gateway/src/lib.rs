@@ -49,7 +49,6 @@ use model::{CallId, Coded as _, VendorName, World};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-pub use admit::{OWN_WORKLOAD, PURPOSE};
 pub use authority::{Authority, KeptAuthority};
 pub use credential::{Credential, GoodUntil};
 pub use cx::{GatewayKeys, Patience};

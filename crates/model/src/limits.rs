@@ -35,8 +35,9 @@ pub const VENDOR_POOL_IDLE_SECONDS: u64 = 8;
 pub const VENDOR_CONCURRENCY: usize = 256;
 /// How long a call waits for its place among them.
 pub const VENDOR_BUSY_SECONDS: u64 = 10;
-/// Connections of callers to the gateway at once; further ones wait to be accepted.
-pub const GATEWAY_CONNECTIONS: usize = 4_096;
+/// Connections of callers to the gateway at once; further ones wait to be accepted. Ten thousand
+/// idle ones of a large fleet fit; each takes a file descriptor and some kilobytes.
+pub const GATEWAY_CONNECTIONS: usize = 16_384;
 /// A caller's TLS handshake, or its `CONNECT`, must be whole by then.
 pub const HANDSHAKE_SECONDS: u64 = 10;
 /// Calls under way at once on one HTTP/2 connection; SDKs have a handful.

@@ -205,7 +205,6 @@ impl GatewayTls {
     }
 }
 
-/// What is decided by rules, and what happens by itself.
 /// Where vendors' credentials may be read from besides the store.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -279,7 +278,7 @@ impl Vault {
     }
 }
 
-/// What happens by itself.
+/// What is decided by rules, and what happens by itself.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {

@@ -19,7 +19,8 @@ pub fn all() -> Result<Installed> {
     Ok(vec![("CORDON_SDK_DIR", sdk)])
 }
 
-fn target_dir() -> PathBuf {
+/// Where `cargo` builds.
+pub fn target_dir() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from)
 }
@@ -42,7 +43,8 @@ fn programs() {
     }
 }
 
-fn apt_install(packages: &[&str]) -> Result<()> {
+/// Installs Debian packages.
+pub fn apt_install(packages: &[&str]) -> Result<()> {
     run(Command::new("apt-get").args(["update", "-qq"]))?;
     run(Command::new("apt-get")
         .env("DEBIAN_FRONTEND", "noninteractive")
@@ -50,7 +52,8 @@ fn apt_install(packages: &[&str]) -> Result<()> {
         .args(packages))
 }
 
-fn run(command: &mut Command) -> Result<()> {
+/// Runs a command; anything but success is an error.
+pub fn run(command: &mut Command) -> Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
     let status = command.status().with_context(|| format!("starting `{name}`"))?;
     ensure!(status.success(), "`{name}` ended with {status}");

@@ -12,6 +12,7 @@ use crate::args::{Global, Serve};
 /// Starts, says where everything is, and stops cleanly.
 pub async fn run(serve: &Serve, global: &Global) -> Result<ExitCode> {
     log();
+    open_files();
     let mut config = Config::load(serve.config.as_deref())?;
     if serve.config.is_none() {
         config.data.clone_from(&global.data);
@@ -47,6 +48,16 @@ pub async fn run(serve: &Serve, global: &Global) -> Result<ExitCode> {
     }
     running.stop().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Lets this process have as many files open as it may at all: every connection is one, and shells
+/// start programs with 1,024.
+fn open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    if let Err(why) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%why, "the limit of open files could not be raised");
+    }
 }
 
 /// Logs to the error stream, `CORDON_LOG` chooses what (`info` without it), one line an event.
