@@ -79,11 +79,6 @@ impl Admitted {
     pub fn policy(&self) -> &Policy {
         &self.registry.policy
     }
-
-    /// A header's value as text.
-    pub fn header(&self, name: header::HeaderName) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
-    }
 }
 
 /// Lets a request in.

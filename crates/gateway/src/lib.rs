@@ -41,10 +41,13 @@ mod token;
 mod transform;
 mod wire;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
-use ledger::{Ledger, RefusedCall};
+use ledger::{Ledger, Outcome, RefusedCall};
 use model::{CallId, Coded as _, VendorName, World};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -53,7 +56,7 @@ pub use authority::{Authority, KeptAuthority};
 pub use credential::{Credential, GoodUntil};
 pub use cx::{GatewayKeys, Patience};
 pub use door::{DoorTls, Listens, TlsFiles};
-pub use egress::{Egress, host_port, native_roots, roots_in};
+pub use egress::{Egress, Resolve, host_port, native_roots, roots_in};
 pub use framing::Broken;
 pub use hold::HOLD;
 pub use live::Freshness;
@@ -175,7 +178,10 @@ impl Gateway {
     /// As [`Gateway::run`], of a request that has its id already.
     async fn run_as(&self, call: CallId, arrival: Arrival) -> (Account, Result<Reply, Refused>) {
         let mut account = Account::of(&self.cx.world, call);
-        let result = carry(&self.cx, &mut account, arrival).await;
+        let result = match surviving(carry(&self.cx, &mut account, arrival)).await {
+            Some(result) => result,
+            None => self.end_in_doubt(&mut account).await,
+        };
         let account = self.close(account, result.as_ref().err()).await;
         (account, result)
     }
@@ -200,6 +206,19 @@ impl Gateway {
         account.seen
     }
 
+    /// What is said of a call that a defect ended. Before its intent nothing of it can have left;
+    /// after it nobody knows.
+    async fn end_in_doubt(&self, account: &mut Account) -> Result<Reply, Refused> {
+        if account.recorded {
+            account.seen.outcome = Left::Unknown;
+            let outcome = Outcome::Unknown { code: Refused::Fault.code() };
+            if self.cx.ledger.settle(account.seen.call, outcome).await.is_err() {
+                account.warn("not-settled");
+            }
+        }
+        Err(Refused::Fault)
+    }
+
     /// Records a call that was refused before it had an intent.
     async fn record_refusal(&self, account: &mut Account, refused: &Refused) {
         let seen = &account.seen;
@@ -219,4 +238,14 @@ impl Gateway {
             account.warn("refusal-not-recorded");
         }
     }
+}
+
+/// Runs a call to its end; nothing when a defect ends it, which then ends nothing else.
+async fn surviving<T>(call: impl Future<Output = T>) -> Option<T> {
+    let mut call = pin!(call);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Some),
+        Err(_) => Poll::Ready(None),
+    })
+    .await
 }

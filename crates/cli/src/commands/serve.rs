@@ -13,6 +13,7 @@ use crate::args::{Global, Serve};
 pub async fn run(serve: &Serve, global: &Global) -> Result<ExitCode> {
     log();
     open_files();
+    std::panic::set_hook(Box::new(log_defect));
     let mut config = Config::load(serve.config.as_deref())?;
     if serve.config.is_none() {
         config.data.clone_from(&global.data);
@@ -58,6 +59,13 @@ fn open_files() {
     if let Err(why) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
         tracing::warn!(%why, "the limit of open files could not be raised");
     }
+}
+
+/// Logs a panic by its place. Its words only where they are the code's own: others may quote data.
+fn log_defect(defect: &std::panic::PanicHookInfo<'_>) {
+    let said = defect.payload().downcast_ref::<&str>().unwrap_or(&"");
+    let place = defect.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(defect.place = place, defect.said = said, "a defect ended a task");
 }
 
 /// Logs to the error stream, `CORDON_LOG` chooses what (`info` without it), one line an event.
