@@ -37,10 +37,13 @@ mod token;
 mod transform;
 mod wire;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
-use ledger::{Ledger, RefusedCall};
+use ledger::{Ledger, Outcome, RefusedCall};
 use model::{CallId, Coded as _, VendorName, World};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -49,7 +52,7 @@ pub use admit::{OWN_WORKLOAD, PURPOSE};
 pub use authority::{Authority, KeptAuthority};
 pub use cx::{GatewayKeys, Patience};
 pub use door::{DoorTls, Listens, TlsFiles};
-pub use egress::{Egress, native_roots};
+pub use egress::{Egress, Resolve, native_roots};
 pub use framing::Broken;
 pub use hold::HOLD;
 pub use live::Freshness;
@@ -170,7 +173,10 @@ impl Gateway {
     /// As [`Gateway::run`], of a request that has its id already.
     async fn run_as(&self, call: CallId, arrival: Arrival) -> (Account, Result<Reply, Refused>) {
         let mut account = Account::of(&self.cx.world, call);
-        let result = carry(&self.cx, &mut account, arrival).await;
+        let result = match surviving(carry(&self.cx, &mut account, arrival)).await {
+            Some(result) => result,
+            None => self.end_in_doubt(&mut account).await,
+        };
         let account = self.close(account, result.as_ref().err()).await;
         (account, result)
     }
@@ -195,6 +201,19 @@ impl Gateway {
         account.seen
     }
 
+    /// What is said of a call that a defect ended. Before its intent nothing of it can have left;
+    /// after it nobody knows.
+    async fn end_in_doubt(&self, account: &mut Account) -> Result<Reply, Refused> {
+        if account.recorded {
+            account.seen.outcome = Left::Unknown;
+            let outcome = Outcome::Unknown { code: Refused::Fault.code() };
+            if self.cx.ledger.settle(account.seen.call, outcome).await.is_err() {
+                account.warn("not-settled");
+            }
+        }
+        Err(Refused::Fault)
+    }
+
     /// Records a call that was refused before it had an intent.
     async fn record_refusal(&self, account: &mut Account, refused: &Refused) {
         let seen = &account.seen;
@@ -213,4 +232,14 @@ impl Gateway {
             account.warn("refusal-not-recorded");
         }
     }
+}
+
+/// Runs a call to its end; nothing when a defect ends it, which then ends nothing else.
+async fn surviving<T>(call: impl Future<Output = T>) -> Option<T> {
+    let mut call = pin!(call);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Some),
+        Err(_) => Poll::Ready(None),
+    })
+    .await
 }

@@ -19,6 +19,10 @@ pub enum Phase {
     Read,
     /// As it is given the vendor's credential: after it was recorded, before it is written.
     Authorise,
+    /// As the vendor's reply is looked through: after it was written.
+    Reply,
+    /// As a refusal is put in the vendor's words.
+    Refuse,
 }
 
 type Hook = Box<dyn FnOnce() + Send>;
@@ -101,9 +105,11 @@ impl Connector for Wrapped {
         self.inner.read(request)
     }
     fn refusal(&self, refusal: &Refusal) -> RefusalBody {
+        self.at(Phase::Refuse);
         self.inner.refusal(refusal)
     }
     fn message_id(&self, headers: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> Option<String> {
+        self.at(Phase::Reply);
         self.inner.message_id(headers, body)
     }
     fn webhook(&self, webhook: &Webhook<'_>) -> Result<Vec<Event>, WebhookRefused> {

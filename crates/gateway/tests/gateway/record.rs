@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use gateway::{Left, Patience};
 use ledger::Settled;
-use model::{FieldSet, Switch};
+use model::{FieldSet, Reach, Switch, Window, World};
 use serde_json::json;
 use tokio::sync::watch;
 
 use crate::connectors_wrapped::{Phase, Wrapped};
-use crate::support::{Act, FakeVendor, House, Setup, accepted, soon};
+use crate::support::{Act, FakeVendor, House, Setup, accepted, now, soon};
 
 #[tokio::test]
 async fn a_call_is_recorded_once_for_each_person_with_what_the_vendor_keeps() {
@@ -138,10 +139,82 @@ async fn a_defect_ends_one_call_and_no_other() {
     connector.set(|| panic!("a defect, on purpose"));
     let mut caller = house.call().await;
     caller.write(&house.mail().bytes()).await;
-    assert_eq!(caller.answer().await.said(), (500, "unknown", Some("gateway-fault")));
+    let answer = caller.answer().await;
+    assert_eq!(answer.said(), (500, "not-sent", Some("gateway-fault")), "it was not on record yet");
+    let seen = house.seen.only();
+    assert_eq!((seen.outcome, seen.code), (Left::NotSent, Some("gateway-fault")));
+    assert_eq!(answer.header("x-cordon-call"), Some(seen.call.to_string().as_str()));
     caller.write(&house.mail().bytes()).await;
     assert_eq!(caller.answer().await.said(), (202, "sent", None));
     assert_eq!((vendor.got().len(), house.disclosures().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_call_that_a_defect_ended_after_its_record_is_unknown_and_counts_as_disclosed() {
+    for (phase, written) in [(Phase::Authorise, 0), (Phase::Reply, 1)] {
+        let vendor = FakeVendor::accepting().await;
+        let connector = Wrapped::new(phase);
+        let house = House::with(Setup { connector, ..Setup::sendgrid(&vendor) }).await;
+        connector.set(|| panic!("a defect, on purpose"));
+        let answer = house.send(house.mail()).await;
+        assert_eq!(answer.said(), (500, "unknown", Some("gateway-fault")), "{phase:?}");
+        assert_eq!(answer.json()["errors"][0]["help"], "gateway-fault", "in the vendor's words");
+        let seen = house.seen.only();
+        assert_eq!((seen.outcome, seen.code), (Left::Unknown, Some("gateway-fault")));
+        assert_eq!(seen.people, 1);
+        let rows = house.disclosures();
+        assert_eq!((rows.len(), rows[0].settled), (1, Settled::Unknown));
+        assert_eq!(house.ledger.status().unsettled, 0);
+        assert_eq!(vendor.got().len(), written, "{phase:?}");
+        assert_eq!(house.send(house.mail()).await.said(), (202, "sent", None), "others go on");
+    }
+}
+
+#[tokio::test]
+async fn a_defect_in_the_words_of_a_refusal_still_refuses() {
+    let vendor = FakeVendor::accepting().await;
+    let connector = Wrapped::new(Phase::Refuse);
+    let switch = Switch::Stop;
+    let house = House::with(Setup { connector, switch, ..Setup::sendgrid(&vendor) }).await;
+    connector.set(|| panic!("a defect, on purpose"));
+    let answer = house.send(house.mail()).await;
+    assert_eq!((answer.status, answer.code()), (500, Some("gateway-fault")));
+    assert_eq!(house.seen.only().code, Some("vendor-stopped"));
+    assert!(vendor.got().is_empty());
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_loses_no_record_and_mixes_up_none() {
+    const DAY: i64 = 24 * 60 * 60;
+    let vendor = FakeVendor::accepting().await;
+    let start = now();
+    let (world, clock) = World::fixed(start, 9);
+    let setups = vec![Setup::sendgrid(&vendor)];
+    let egress = House::way_out(&setups);
+    let house = House::in_world(setups, Patience::default(), egress, world).await;
+    let jumps = [0, -DAY, 3_650 * DAY, -7_300 * DAY, 1];
+    let mut at = start;
+    for (number, jump) in jumps.into_iter().enumerate() {
+        clock.advance_seconds(jump);
+        at = at.plus_seconds(jump);
+        let answer = house.send(house.mail()).await;
+        assert_eq!(answer.said(), (202, "sent", None), "after a jump of {jump} seconds");
+        let rows = house.disclosures();
+        let row = rows.iter().find(|row| row.at == at).expect("it is recorded at that moment");
+        assert_eq!((rows.len(), row.settled), (number + 1, Settled::Sent));
+        assert_eq!(row.held_until, at.plus_seconds(30 * DAY));
+    }
+    let calls: BTreeSet<_> = house.disclosures().iter().map(|row| row.call).collect();
+    assert_eq!((calls.len(), vendor.got().len()), (jumps.len(), jumps.len()));
+    house.ledger.seal().await.expect("it seals");
+    assert_eq!(house.disclosures().len(), jumps.len());
+    let everything = Window::default();
+    let name = house.setups[0].name();
+    let exposed = house.ledger.exposure(&name, everything, &Reach::default()).expect("an answer");
+    assert_eq!(exposed.persons.len(), 1, "one person, whenever it was");
+    let (first, last) = (exposed.persons[0].first_at, exposed.persons[0].last_at);
+    let times: Vec<_> = house.disclosures().iter().map(|row| row.at).collect();
+    assert_eq!((Some(&first), Some(&last)), (times.iter().min(), times.iter().max()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,6 +31,11 @@ pub const TWILIO_KEY: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa:bbbbbbbbbbbbbbb
 /// A test waits no longer than this for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What every house's clock says.
+pub fn now() -> Timestamp {
+    Timestamp::parse("2026-02-05T02:00:00Z").expect("a time")
+}
+
 /// Waits for something that must happen.
 pub async fn soon<T>(what: &str, waiting: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("never came: {what}"))
@@ -376,12 +381,17 @@ impl House {
 
     /// A house with several, waiting as long as `patience` says.
     pub async fn start(setups: Vec<Setup>, patience: Patience) -> Self {
+        let egress = Self::way_out(&setups);
+        Self::leading_out(setups, patience, egress).await
+    }
+
+    /// A way out that leads to these vendors alone.
+    pub fn way_out(setups: &[Setup]) -> Egress {
         let allowed = setups.iter().map(|setup| {
             let (_, host) = setup.endpoint.split_once("://").expect("a URL");
             host.to_owned()
         });
-        let egress = Egress::new(RootCertStore::empty(), allowed.collect()).expect("TLS");
-        Self::leading_out(setups, patience, egress).await
+        Egress::new(RootCertStore::empty(), allowed.collect()).expect("TLS")
     }
 
     /// A house whose way out is given.
@@ -647,6 +657,11 @@ impl Request {
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self
+    }
+
+    /// The body as it is.
+    pub fn body_bytes(self) -> Vec<u8> {
+        self.body
     }
 
     /// Changes the JSON body.
