@@ -31,10 +31,13 @@ pub struct Guard<S> {
     ended: bool,
     patience: Duration,
     deadline: Option<Pin<Box<Sleep>>>,
+    /// When a caller that takes nothing of its reply is let go.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Guard<S> {
-    /// Guards a connection; a head must arrive within `patience`.
+    /// Guards a connection; a head must arrive within `patience`, and of a reply something must be
+    /// taken within it.
     pub fn new(stream: S, patience: Duration) -> Self {
         Self {
             stream,
@@ -44,6 +47,7 @@ impl<S> Guard<S> {
             ended: false,
             patience,
             deadline: None,
+            stalled: None,
         }
     }
 
@@ -89,6 +93,21 @@ impl<S> Guard<S> {
             }
             Err(broken) => Err(io::Error::new(io::ErrorKind::InvalidData, broken)),
         }
+    }
+
+    /// What came of a write, unless the caller has taken nothing for too long.
+    fn unless_stalled<T>(
+        &mut self,
+        written: Poll<io::Result<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let until = Instant::now() + self.patience;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        stalled.as_mut().poll(cx).map(|()| Err(io::Error::from(io::ErrorKind::TimedOut)))
     }
 
     /// Whether the head that is being waited for is overdue.
@@ -143,11 +162,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(cx, buf)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(cx, buf);
+        this.unless_stalled(written, cx)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.stream).poll_flush(cx);
+        this.unless_stalled(flushed, cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
