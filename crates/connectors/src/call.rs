@@ -2,6 +2,8 @@
 
 use model::{Field, FieldAction, FieldSet, Identifier, ListName, limits};
 
+use crate::media_type::MediaType;
+
 /// A kind of call that a connector knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Operation {
@@ -47,12 +49,8 @@ impl Outbound<'_> {
     /// Checks what holds for every operation: its content type, its size, and that nothing is said
     /// in a query, which none of them documents.
     pub(crate) fn check(&self, operation: &Operation, expected: &str) -> Result<(), Unreadable> {
-        let mut parts = self.content_type.unwrap_or_default().split(';').map(str::trim);
-        let kind = parts.next().unwrap_or_default();
-        let charset = parts
-            .find_map(|part| part.to_ascii_lowercase().strip_prefix("charset=").map(str::to_owned));
-        let is_utf8 = charset.is_none_or(|charset| charset.trim_matches('"') == "utf-8");
-        if !kind.eq_ignore_ascii_case(expected) || !is_utf8 {
+        let kind = self.content_type.and_then(MediaType::parse).ok_or(Unreadable::ContentType)?;
+        if kind.name != expected || !kind.is_utf8() || !kind.has_only(&["charset"]) {
             return Err(Unreadable::ContentType);
         }
         if self.query.is_some_and(|query| !query.is_empty()) {

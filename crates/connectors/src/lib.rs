@@ -10,6 +10,7 @@ pub mod described;
 pub mod export;
 mod form;
 mod json;
+mod media_type;
 mod multipart;
 mod net;
 mod personal;

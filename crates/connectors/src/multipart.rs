@@ -4,6 +4,7 @@
 use model::limits;
 
 use crate::call::Unreadable;
+use crate::media_type::MediaType;
 
 /// One part, its head as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,10 +127,8 @@ fn part(bytes: &[u8], number: usize) -> Result<Part, Unreadable> {
 /// Whether a part's text is what it seems to be: one within another, or in another character set,
 /// would be read differently.
 fn is_known_charset(content_type: &str) -> bool {
-    let text = content_type.to_ascii_lowercase();
-    let charset = text.split(';').find_map(|part| part.trim().strip_prefix("charset="));
-    !text.starts_with("multipart/")
-        && charset.is_none_or(|name| ["utf-8", "us-ascii"].contains(&name.trim_matches('"')))
+    MediaType::parse(content_type)
+        .is_some_and(|media| !media.name.starts_with("multipart/") && media.is_utf8())
 }
 
 /// The name in `form-data; name="…"; filename="…"`, and whether it is a file's.
@@ -140,9 +139,9 @@ fn named(disposition: &str) -> Option<(String, bool)> {
         let (key, value) = parameter.trim_start().split_once('=')?;
         let (value, after) = match value.strip_prefix('"') {
             Some(quoted) => quoted.split_once('"')?,
-            None => value.split_at(value.find(';').unwrap_or(value.len())),
+            None => value.split_at(value.find([';', ' ', '\t']).unwrap_or(value.len())),
         };
-        if value.contains('\\') {
+        if value.contains(['\\', '"']) {
             return None;
         }
         match key.to_ascii_lowercase().as_str() {

@@ -97,6 +97,7 @@ impl Connector for Twilio {
         credential: &Secret<String>,
         leaving: &Leaving<'_>,
     ) -> Result<Authorised, Malformed> {
+        self.check_credential(credential.expose())?;
         let mut path = leaving.path.to_owned();
         if let (Some(named), Some(account)) = (sid_in(&path), Account::parse(credential.expose())) {
             path.replace_range(named, account.sid);

@@ -77,11 +77,6 @@ impl Admitted {
     pub fn entry(&self) -> &VendorEntry {
         self.registry.vendors.get(&self.vendor).expect("admitted for a vendor of this registry")
     }
-
-    /// A header's value as text.
-    pub fn header(&self, name: header::HeaderName) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
-    }
 }
 
 /// Lets a request in.

@@ -45,7 +45,7 @@ pub(crate) fn read(account: &mut Account, request: &Admitted) -> Result<Reading,
         method: request.method.as_str(),
         path: &request.path,
         query: request.query.as_deref(),
-        content_type: request.header(header::CONTENT_TYPE),
+        content_type: single(&request.headers, header::CONTENT_TYPE.as_str()),
         header: &|name| single(&request.headers, name),
         body: &request.body,
     };

@@ -4,6 +4,7 @@
 use crate::call::{Outbound, Unreadable};
 use crate::form;
 use crate::json::{self, Json};
+use crate::media_type::MediaType;
 use crate::multipart::{self, Part};
 
 /// How a body is written.
@@ -38,17 +39,15 @@ impl Document {
         if kinds.contains(&Kind::Empty) && request.body.is_empty() {
             return Ok(document);
         }
-        let (media, parameters) = media_type(request.content_type.unwrap_or_default());
-        let kind = match media.as_str() {
-            "application/json" | "application/vnd.api+json" => Kind::Json,
-            "application/x-www-form-urlencoded" => Kind::Form,
-            "multipart/form-data" => Kind::Multipart,
-            _ => Kind::Empty,
+        let media = request.content_type.and_then(MediaType::parse);
+        let media = media.filter(MediaType::is_utf8).ok_or(Unreadable::ContentType)?;
+        let (kind, parameters) = match media.name.as_str() {
+            "application/json" | "application/vnd.api+json" => (Kind::Json, &["charset"][..]),
+            "application/x-www-form-urlencoded" => (Kind::Form, &["charset"][..]),
+            "multipart/form-data" => (Kind::Multipart, &["charset", "boundary"][..]),
+            _ => return Err(Unreadable::ContentType),
         };
-        let is_utf8 = parameters.iter().all(|(name, value)| {
-            *name != "charset" || ["utf-8", "utf8"].contains(&value.to_ascii_lowercase().as_str())
-        });
-        if kind == Kind::Empty || !kinds.contains(&kind) || !is_utf8 {
+        if !kinds.contains(&kind) || !media.has_only(parameters) {
             return Err(Unreadable::ContentType);
         }
         document.kind = kind;
@@ -59,11 +58,8 @@ impl Document {
                 document.json = gathered(pairs.map(|(key, value)| (key, Json::Text(value))));
             }
             Kind::Multipart => {
-                let mut named = parameters.iter().filter(|(name, _)| *name == "boundary");
-                let (Some((_, boundary)), None) = (named.next(), named.next()) else {
-                    return Err(Unreadable::ContentType);
-                };
-                document.boundary.clone_from(boundary);
+                let boundary = media.parameter("boundary").ok_or(Unreadable::ContentType)?;
+                boundary.clone_into(&mut document.boundary);
                 document.parts = multipart::parse(request.body, boundary)?;
                 let parts = document.parts.iter().enumerate();
                 document.json = gathered(parts.map(|(index, part)| {
@@ -111,16 +107,6 @@ impl Document {
 }
 
 /// A media type and its parameters, all names in lower case.
-fn media_type(text: &str) -> (String, Vec<(String, String)>) {
-    let mut parts = text.split(';').map(str::trim);
-    let media = parts.next().unwrap_or_default().to_ascii_lowercase();
-    let parameters = parts.filter_map(|part| {
-        let (name, value) = part.split_once('=')?;
-        Some((name.trim().to_ascii_lowercase(), value.trim().trim_matches('"').to_owned()))
-    });
-    (media, parameters.collect())
-}
-
 /// One object of all pairs; what stands several times becomes a list in the place of the first.
 pub(super) fn gathered(pairs: impl Iterator<Item = (String, Json)>) -> Json {
     let mut entries: Vec<(String, Json)> = Vec::new();
