@@ -79,8 +79,9 @@ async fn hold(
 /// Unpacks a gzip body, as far as the ratio and the cap allow.
 pub(crate) async fn unpack(cx: &Cx, packed: &[u8], cap: usize) -> Result<Held, Refused> {
     let most = packed.len().saturating_mul(limits::DECOMPRESSION_RATIO);
-    let place = hold(&cx.bodies, &cx.patience, most.min(cap)).await?;
+    let mut place = hold(&cx.bodies, &cx.patience, most.min(cap)).await?;
     let bytes = inflate(packed, most, cap)?;
+    drop(place.split(place.num_permits().saturating_sub(bytes.len()))); // what it did not grow to
     Ok(Held { bytes, place: Some(place) })
 }
 

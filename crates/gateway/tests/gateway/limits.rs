@@ -9,7 +9,7 @@ use gateway::Patience;
 use model::{Mode, limits};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::support::{FakeVendor, House, Setup};
+use crate::support::{Act, FakeVendor, House, Setup, accepted, soon};
 
 fn gzip(plain: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
@@ -74,6 +74,103 @@ async fn a_bomb_a_broken_gzip_and_any_other_encoding_are_refused_in_every_mode()
         }
         assert!(vendor.got().is_empty());
     }
+}
+
+#[tokio::test]
+async fn a_gzip_within_a_gzip_is_unpacked_once_and_what_is_left_is_no_body() {
+    let vendor = FakeVendor::accepting().await;
+    let house = House::with(Setup::sendgrid(&vendor)).await;
+    let nested = gzip(&gzip(&vec![b' '; 1024 * 1024]));
+    let mail = house.mail().body(nested).header("Content-Encoding", "gzip");
+    assert_eq!(house.send(mail).await.said(), (400, "not-sent", Some("body-unreadable")));
+    assert!(vendor.got().is_empty());
+}
+
+#[tokio::test]
+async fn the_members_of_a_gzip_count_together_and_nothing_may_follow_them() {
+    let vendor = FakeVendor::accepting().await;
+    let house = House::with(Setup::sendgrid(&vendor)).await;
+    let mail = house.mail();
+    let plain = mail.clone().body_bytes();
+    let packed = |body: Vec<u8>| mail.clone().body(body).header("Content-Encoding", "gzip");
+    let (first, second) = plain.split_at(30);
+    let empty = gzip(b"");
+    let halves = [empty.clone(), gzip(first), empty, gzip(second)].concat();
+    assert_eq!(house.send(packed(halves)).await.said(), (202, "sent", None));
+    let got = vendor.only();
+    assert_eq!(got.json()["personalizations"][0]["to"][0]["email"], "ann@example.com");
+
+    let bomb = gzip(&vec![b' '; 1024 * 1024]).repeat(40);
+    assert_eq!(house.send(packed(bomb)).await.code(), Some("body-inflates"));
+    let mut cut = gzip(&plain);
+    cut.truncate(cut.len() - 1);
+    let mut wrong_sum = gzip(&plain);
+    let at = wrong_sum.len() - 6;
+    wrong_sum[at] ^= 1;
+    let more = [gzip(&plain), b"more".to_vec()].concat();
+    for broken in [cut, wrong_sum, more, Vec::new()] {
+        assert_eq!(house.send(packed(broken)).await.code(), Some("encoding-broken"));
+    }
+    assert_eq!(vendor.got().len(), 1);
+}
+
+#[tokio::test]
+async fn small_packed_bodies_do_not_use_up_the_room_that_they_might_have_grown_to() {
+    let (tell, told) = tokio::sync::watch::channel(false);
+    let vendor = FakeVendor::start(move |_| Act::Wait(told.clone(), accepted())).await;
+    let patience = Patience { busy: Duration::from_secs(2), ..Patience::default() };
+    let house = House::start(vec![Setup::sendgrid(&vendor)], patience).await;
+    let noise: String =
+        (0..150_000u32).map(|number| format!("{:x}", number.wrapping_mul(2_654_435_761))).collect();
+    let mail = house.mail().json(|body| body["content"][0]["value"] = noise.into());
+    let packed = gzip(&mail.clone().body_bytes());
+    assert!(packed.len() * limits::DECOMPRESSION_RATIO > limits::REQUEST_BODY_BYTES);
+    let mail = mail.body(packed).header("Content-Encoding", "gzip").bytes();
+    let calls = limits::GATEWAY_BODIES_BYTES / limits::REQUEST_BODY_BYTES + 3;
+    let mut callers = Vec::new();
+    for _ in 0..calls {
+        let mut caller = house.call().await;
+        caller.write(&mail).await;
+        callers.push(caller);
+    }
+    vendor.hears_all(calls).await;
+    tell.send_replace(true);
+    for mut caller in callers {
+        assert_eq!(caller.answer().await.said(), (202, "sent", None));
+    }
+}
+
+#[tokio::test]
+async fn when_all_the_room_for_bodies_is_taken_callers_are_told_to_wait_and_it_is_given_back() {
+    let vendor = FakeVendor::accepting().await;
+    let patience = Patience { busy: Duration::from_millis(300), ..Patience::default() };
+    let house = House::start(vec![Setup::sendgrid(&vendor)], patience).await;
+    let most = limits::REQUEST_BODY_BYTES;
+    let head = house.mail().body("").framed(&format!("Content-Length: {most}\r\n"));
+    let part = vec![b' '; most - 1];
+    let mut callers = Vec::new();
+    for _ in 0..=limits::GATEWAY_BODIES_BYTES / most {
+        let mut caller = house.call().await;
+        caller.write(&head).await;
+        // One of them is refused on the way and reads no further.
+        drop(caller.stream.write_all(&part).await);
+        callers.push(caller);
+    }
+    house.seen.ended(1).await;
+    assert_eq!(house.seen.only().code, Some("gateway-busy"));
+    let mail = house.mail().json(|body| body["subject"] = "x".repeat(most / 4).into());
+    let mut last = house.send(mail.clone()).await;
+    assert_eq!(last.said(), (503, "not-sent", Some("gateway-busy")));
+    assert_eq!(last.header("retry-after"), Some("10"));
+    drop(callers);
+    soon("room for bodies", async {
+        while last.code() == Some("gateway-busy") {
+            last = house.send(mail.clone()).await;
+        }
+    })
+    .await;
+    assert_eq!(last.said(), (202, "sent", None));
+    assert_eq!(vendor.got().len(), 1);
 }
 
 fn hasty() -> Patience {
