@@ -6,7 +6,9 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -39,7 +41,32 @@ struct Inner {
     roots: Arc<RootCertStore>,
     /// Hosts as `host:port` to which private addresses and plain HTTP are allowed.
     allowed: HashSet<String>,
+    names: Arc<dyn Resolve>,
     idle: Mutex<HashMap<(VendorName, Origin), Vec<Idle>>>,
+}
+
+/// Who says to which addresses a host's name leads. Its answer is checked and connected to, and
+/// not asked for again.
+pub trait Resolve: Send + Sync {
+    /// The addresses of a host, in the order in which they are tried.
+    fn resolve<'a>(
+        &'a self,
+        host: &'a str,
+        port: u16,
+    ) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'a>>;
+}
+
+/// The machine's own resolver.
+struct Machine;
+
+impl Resolve for Machine {
+    fn resolve<'a>(
+        &'a self,
+        host: &'a str,
+        port: u16,
+    ) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'a>> {
+        Box::pin(async move { lookup_host((host, port)).await.map(Iterator::collect) })
+    }
 }
 
 impl fmt::Debug for Egress {
@@ -82,10 +109,14 @@ impl Origin {
         if authority.as_str().contains('@') || uri.query().is_some() {
             return Err(Refused::EndpointRefused);
         }
+        let port = match authority.as_str().strip_prefix(authority.host()) {
+            Some("") => Some(if tls { 443 } else { 80 }),
+            _ => authority.port_u16(),
+        };
         Ok(Self {
             tls,
             host: authority.host().to_ascii_lowercase(),
-            port: authority.port_u16().unwrap_or(if tls { 443 } else { 80 }),
+            port: port.ok_or(Refused::EndpointRefused)?,
             prefix: uri.path().trim_end_matches('/').to_owned(),
         })
     }
@@ -161,8 +192,15 @@ impl Egress {
             tls: TlsConnector::from(Arc::new(tls)),
             roots,
             allowed: allowed_hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect(),
+            names: Arc::new(Machine),
             idle: Mutex::default(),
         }))
+    }
+
+    /// The same way out, asking somebody else for addresses.
+    pub fn resolving_with(&self, names: Arc<dyn Resolve>) -> Self {
+        let (tls, allowed) = (self.0.tls.clone(), self.0.allowed.clone());
+        Self(Arc::new(Inner { tls, allowed, names, idle: Mutex::default() }))
     }
 
     /// Writes a request once, on a connection that is its own until the reply is whole.
@@ -238,7 +276,7 @@ impl Egress {
         if !origin.tls && !allowed {
             return Err(Refused::EndpointRefused);
         }
-        let stream = dial(origin, allowed).await?;
+        let stream = dial(&*self.0.names, origin, allowed).await?;
         if !origin.tls {
             return begin(stream).await;
         }
@@ -297,11 +335,12 @@ impl Egress {
 
 /// Connects to the first address that may be connected to; the check and the connection are about
 /// the same address, so that a name cannot change in between.
-async fn dial(origin: &Origin, allowed: bool) -> Result<TcpStream, Refused> {
-    let found = lookup_host((origin.bare_host(), origin.port)).await;
-    let found = found.map_err(|_| Refused::VendorUnreachable)?;
-    let addresses: Vec<SocketAddr> =
-        found.filter(|address| allowed || is_public(address.ip())).collect();
+async fn dial(names: &dyn Resolve, origin: &Origin, allowed: bool) -> Result<TcpStream, Refused> {
+    let mut addresses = names
+        .resolve(origin.bare_host(), origin.port)
+        .await
+        .map_err(|_| Refused::VendorUnreachable)?;
+    addresses.retain(|address| allowed || is_public(address.ip()));
     if addresses.is_empty() {
         return Err(Refused::AddressRefused);
     }
@@ -335,6 +374,9 @@ async fn exchange(
 ) -> Result<Response<Bytes>, Refused> {
     let reply = sender.send_request(request).await.map_err(|_| Refused::VendorLost)?;
     let (parts, body) = reply.into_parts();
+    if parts.status.is_informational() {
+        return Err(Refused::VendorLost); // it went over to another protocol instead of replying
+    }
     let body = Limited::new(body, limits::VENDOR_RESPONSE_BYTES).collect().await;
     let body = body.map_err(|why| {
         if why.is::<LengthLimitError>() { Refused::ReplyTooLarge } else { Refused::VendorLost }
