@@ -21,6 +21,8 @@ pub const CALL: HeaderName = HeaderName::from_static("x-cordon-call");
 /// In which header a caller learns why its call did not get through.
 pub const CODE: HeaderName = HeaderName::from_static("x-cordon-code");
 
+/// How the names begin under which the gateway alone speaks.
+const OURS: &str = "x-cordon-";
 /// What stands where a credential stood.
 const REDACTED: &[u8] = b"[redacted]";
 
@@ -51,14 +53,16 @@ impl Reply {
         if parts.status.is_redirection() && parts.headers.contains_key(header::LOCATION) {
             return Err(Refused::ReplyRedirects);
         }
-        let encoding = parts.headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes);
-        let body = match encoding {
-            None | Some(b"identity") => body,
-            Some(b"gzip") => unpack_reply(&body)?,
-            Some(_) => return Err(Refused::ReplyEncoding),
+        let mut encodings = parts.headers.get_all(header::CONTENT_ENCODING).iter();
+        let body = match (encodings.next().map(HeaderValue::as_bytes), encodings.next()) {
+            (None | Some(b"identity"), None) => body,
+            (Some(b"gzip"), None) => unpack_reply(&body)?,
+            _ => return Err(Refused::ReplyEncoding),
         };
         let mut headers = parts.headers;
-        let named = connection_options(&headers);
+        let mut named = connection_options(&headers);
+        let ours = headers.keys().map(HeaderName::as_str).filter(|name| name.starts_with(OURS));
+        named.extend(ours.map(str::to_owned));
         for name in DROPPED.iter().map(HeaderName::as_str).chain(named.iter().map(String::as_str)) {
             while headers.remove(name).is_some() {}
         }
