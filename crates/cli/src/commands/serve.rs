@@ -12,6 +12,7 @@ use crate::args::{Global, Serve};
 /// Starts, says where everything is, and stops cleanly.
 pub async fn run(serve: &Serve, global: &Global) -> Result<ExitCode> {
     log();
+    std::panic::set_hook(Box::new(log_defect));
     let mut config = Config::load(serve.config.as_deref())?;
     if serve.config.is_none() {
         config.data.clone_from(&global.data);
@@ -47,6 +48,13 @@ pub async fn run(serve: &Serve, global: &Global) -> Result<ExitCode> {
     }
     running.stop().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Logs a panic by its place. Its words only where they are the code's own: others may quote data.
+fn log_defect(defect: &std::panic::PanicHookInfo<'_>) {
+    let said = defect.payload().downcast_ref::<&str>().unwrap_or(&"");
+    let place = defect.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(defect.place = place, defect.said = said, "a defect ended a task");
 }
 
 /// Logs to the error stream, `CORDON_LOG` chooses what (`info` without it), one line an event.
