@@ -192,3 +192,20 @@ fn every_direct_dependency_has_its_reason() {
         assert!(line.is_empty() || line.contains("# "), "no reason beside: {line}");
     }
 }
+
+#[test]
+fn every_test_that_the_security_page_names_is_there() {
+    let page = std::fs::read_to_string(root().join("docs/security.md")).expect("the page");
+    let tests: BTreeSet<String> = rust_files()
+        .into_iter()
+        .filter(|(path, _)| is_test_file(path))
+        .flat_map(|(_, text)| {
+            let name = |line: &str| Some(line.split_once("fn ")?.1.split_once('(')?.0.to_owned());
+            text.lines().filter_map(name).collect::<Vec<_>>()
+        })
+        .collect();
+    let named = page.split('`').skip(1).step_by(2).filter(|word| word.matches('_').count() > 3);
+    let missing: Vec<_> =
+        named.filter(|word| !tests.contains(word.rsplit("::").next().unwrap_or(word))).collect();
+    assert!(missing.is_empty(), "tests that are not there: {missing:#?}");
+}

@@ -2,10 +2,12 @@
 
 mod connect;
 mod connectors_wrapped;
+mod downgrade;
 mod egress;
 mod framing;
 mod hold;
 mod http2;
+mod injection;
 mod limits;
 mod office;
 mod own;
@@ -13,6 +15,9 @@ mod pki;
 mod policy;
 mod record;
 mod sidecar;
+mod slow;
+mod smuggling;
+mod ssrf;
 mod stop;
 mod submission;
 mod support;
@@ -20,4 +25,5 @@ mod switch;
 mod tls;
 mod token;
 mod vendor;
+mod vendor_wire;
 mod words;
