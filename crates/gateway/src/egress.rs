@@ -199,8 +199,9 @@ impl Egress {
 
     /// The same way out, asking somebody else for addresses.
     pub fn resolving_with(&self, names: Arc<dyn Resolve>) -> Self {
-        let (tls, allowed) = (self.0.tls.clone(), self.0.allowed.clone());
-        Self(Arc::new(Inner { tls, allowed, names, idle: Mutex::default() }))
+        let Inner { tls, roots, allowed, .. } = &*self.0;
+        let (tls, roots, allowed) = (tls.clone(), roots.clone(), allowed.clone());
+        Self(Arc::new(Inner { tls, roots, allowed, names, idle: Mutex::default() }))
     }
 
     /// Writes a request once, on a connection that is its own until the reply is whole.
@@ -267,7 +268,7 @@ impl Egress {
         let origin =
             Origin { tls: true, host: host.to_ascii_lowercase(), port, prefix: String::new() };
         let allowed = self.0.allowed.contains(&origin.host_port());
-        let dialling = timeout(patience.connect, dial(&origin, allowed));
+        let dialling = timeout(patience.connect, dial(&*self.0.names, &origin, allowed));
         dialling.await.map_err(|_| Refused::VendorUnreachable)?
     }
 

@@ -31,11 +31,6 @@ pub const TWILIO_KEY: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa:bbbbbbbbbbbbbbb
 /// A test waits no longer than this for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What every house's clock says.
-pub fn now() -> Timestamp {
-    Timestamp::parse("2026-02-05T02:00:00Z").expect("a time")
-}
-
 /// Waits for something that must happen.
 pub async fn soon<T>(what: &str, waiting: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("never came: {what}"))
