@@ -154,12 +154,16 @@ pub enum VendorCommand {
     List,
     /// Show one vendor
     Show { vendor: VendorName },
-    /// Replace the API key
+    /// Replace the API key, or say where it is read from; without either, show how it stands
     Credential {
         vendor: VendorName,
-        /// The file with the new key
-        #[arg(long, value_name = "FILE")]
-        credential_file: PathBuf,
+        /// The file with the new key, which is sealed and kept
+        #[arg(long, value_name = "FILE", conflicts_with = "source")]
+        credential_file: Option<PathBuf>,
+        /// Read it from `file:/…`, `env:NAME` or `vault:MOUNT/data/PATH#KEY`, and again when it
+        /// changes there
+        #[arg(long = "from", value_name = "SOURCE")]
+        source: Option<String>,
     },
     /// Set the public key or secret of the vendor's webhooks
     Webhook {

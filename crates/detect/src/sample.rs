@@ -119,22 +119,26 @@ fn body(words: &[&str]) -> FactBody {
             recipient: has("only-there").then_some(IdentifierHash([7; 16])),
             sha256: String::new(),
         },
-        "token" => FactBody::TokenSeen {
-            token: TokenId::of(&[7; 32]),
-            workload: WorkloadName::parse("shop").expect("a workload"),
-            how: Sighting::parse(words[2]).expect("a sighting"),
-            network: Some(Network::parse("203.0.113.0/24").expect("a network")),
-            familiar: words[3] == "familiar",
-            live: words[4] == "live",
-            door: Some(VendorName::parse("twilio").expect("a vendor")),
-            found_at: words.get(5).map(|place| FoundAt::parse(place).expect("a place")),
-        },
+        "token" => token_seen(&words),
         "stray" => FactBody::StrayData {
             workload: WorkloadName::parse("shop").expect("a workload"),
             operation: OperationName::parse("mail.send").expect("an operation"),
             caught: words[2].to_owned(),
         },
         other => panic!("no such fact: {other}"),
+    }
+}
+
+fn token_seen(words: &[&str]) -> FactBody {
+    FactBody::TokenSeen {
+        token: TokenId::of(&[7; 32]),
+        workload: WorkloadName::parse("shop").expect("a workload"),
+        how: Sighting::parse(words[2]).expect("a sighting"),
+        network: Some(Network::parse("203.0.113.0/24").expect("a network")),
+        familiar: words[3] == "familiar",
+        live: words[4] == "live",
+        door: Some(VendorName::parse("twilio").expect("a vendor")),
+        found_at: words.get(5).map(|place| FoundAt::parse(place).expect("a place")),
     }
 }
 

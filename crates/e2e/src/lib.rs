@@ -4,6 +4,7 @@
 
 mod company;
 mod program;
+pub mod vault;
 pub mod web;
 
 pub use company::{Company, LIST, Shop, receipt};

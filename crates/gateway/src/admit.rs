@@ -151,7 +151,7 @@ async fn admit_caller(
         Err(Refused::Held) if cannot_wait(&parts.headers) => true,
         may => may.map(|()| false)?,
     };
-    check_ready(entry)?;
+    check_ready(entry, account)?;
     let purpose = stated_purpose(&parts.headers)?;
     let Held { bytes, place } = match early {
         Some(held) => held,
@@ -214,7 +214,7 @@ fn admit_waiting(
         Err(Refused::Held) if waits => {}
         may => may?,
     }
-    check_ready(entry)?;
+    check_ready(entry, account)?;
     Ok(Admitted {
         grant: known.and_then(|workload| workload.grant(&vendor)).cloned(),
         workload,
@@ -254,7 +254,7 @@ fn admit_own(
     };
     let operation = identify(account, entry.connector, request.method, &path);
     cx.registry.may_leave(&vendor)?;
-    check_ready(entry)?;
+    check_ready(entry, account)?;
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(request.content_type));
     headers.insert(header::USER_AGENT, HeaderValue::from_static("cordon"));
@@ -329,8 +329,9 @@ pub(crate) fn operation_name(operation: &'static Operation) -> OperationName {
     OperationName::parse(operation.name).expect("connectors give their operations valid names")
 }
 
-fn check_ready(entry: &VendorEntry) -> Result<(), Refused> {
-    if entry.credential.is_some() { Ok(()) } else { Err(Refused::CredentialMissing) }
+fn check_ready(entry: &VendorEntry, account: &Account) -> Result<(), Refused> {
+    let credential = entry.credential.as_ref().ok_or(Refused::CredentialMissing)?;
+    credential.check(account.seen.at)
 }
 
 fn stated_purpose(headers: &HeaderMap) -> Result<Option<Purpose>, Refused> {

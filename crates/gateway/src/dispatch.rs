@@ -4,15 +4,17 @@ use bytes::Bytes;
 use connectors::{Connector, Leaving, Operation};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use http_body_util::Full;
-use model::{Secret, VendorName};
+use model::VendorName;
 use tokio::time::Instant;
 
 use crate::admit::{Admitted, single};
+use crate::credential::Credential;
 use crate::cx::Cx;
 use crate::egress::{Gate, Origin, Sent};
 use crate::refused::Refused;
 use crate::registry::VendorEntry;
-use crate::reply::{Reply, Scrub};
+use crate::reply::Reply;
+use crate::scrub::Cleaner;
 use crate::seen::{Account, micros};
 use crate::transform::Outgoing;
 
@@ -66,18 +68,18 @@ pub(crate) struct VendorCall<'a> {
     pub query: Option<&'a str>,
     pub headers: HeaderMap,
     pub body: Bytes,
-    pub credential: &'a Secret<String>,
+    pub credential: &'a Credential,
     pub operation: Option<&'static Operation>,
 }
 
-impl VendorCall<'_> {
+impl<'a> VendorCall<'a> {
     pub async fn send(self, cx: &Cx, entry: &VendorEntry, gate: Gate) -> Answer {
         let connector = entry.connector;
         let vendor: &VendorName = &entry.vendor.name;
-        let scrub;
+        let cleaner;
         let sent = match self.authorised(cx, entry) {
-            Ok((origin, request, scrubber)) => {
-                scrub = scrubber;
+            Ok((origin, request, its_cleaner)) => {
+                cleaner = its_cleaner;
                 cx.egress.send(&cx.patience, vendor, &origin, request, gate).await
             }
             Err(refused) => return Answer::NotSent(refused),
@@ -88,7 +90,7 @@ impl VendorCall<'_> {
                 Answer::Sent {
                     status: parts.status.as_u16(),
                     message: message_id(connector, &parts.headers, &body),
-                    reply: Reply::from_vendor(parts, body, &scrub),
+                    reply: Reply::from_vendor(parts, body, &cleaner),
                 }
             }
             Sent::Not(refused) => Answer::NotSent(refused),
@@ -102,7 +104,7 @@ impl VendorCall<'_> {
         self,
         cx: &Cx,
         entry: &VendorEntry,
-    ) -> Result<(Origin, Request<Full<Bytes>>, Scrub), Refused> {
+    ) -> Result<(Origin, Request<Full<Bytes>>, Cleaner<'a>), Refused> {
         let origin = Origin::parse(&self.base(entry).ok_or(Refused::EndpointRefused)?)?;
         let host = origin.host_header()?;
         let leaving = Leaving {
@@ -115,9 +117,9 @@ impl VendorCall<'_> {
             body: &self.body,
             at: cx.world.now(),
         };
-        let authorised = entry.connector.authorise(self.credential, &leaving);
+        let authorised = entry.connector.authorise(self.credential.secret(), &leaving);
         let authorised = authorised.map_err(|_| Refused::CredentialMissing)?;
-        let scrub = Scrub::of(self.credential, &authorised);
+        let cleaner = self.credential.scrub.with(&authorised);
         let query = self.query.map(|query| format!("?{query}")).unwrap_or_default();
         let path = authorised.path.as_deref().unwrap_or(self.path);
         let body = authorised.body.map_or(self.body, |body| body.expose().clone().into());
@@ -136,14 +138,14 @@ impl VendorCall<'_> {
             value.set_sensitive(true);
             headers.insert(HeaderName::from_static(name), value);
         }
-        Ok((origin, request, scrub))
+        Ok((origin, request, cleaner))
     }
 
     /// The operator's endpoint, else where this call goes, else where the account is.
     fn base(&self, entry: &VendorEntry) -> Option<String> {
         let own = self.operation.and_then(|operation| operation.base).map(str::to_owned);
         let registered = entry.vendor.endpoint.clone();
-        registered.or(own).or_else(|| entry.connector.base_url(self.credential))
+        registered.or(own).or_else(|| entry.connector.base_url(self.credential.secret()))
     }
 }
 

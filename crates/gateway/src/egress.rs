@@ -7,17 +7,19 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, Uri};
+use http::{HeaderValue, Request, Response, Uri, header};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use model::{VendorName, limits};
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
@@ -58,6 +60,31 @@ pub fn native_roots() -> anyhow::Result<RootCertStore> {
     let (added, _) = roots.add_parsable_certificates(found.certs);
     anyhow::ensure!(added > 0, "this machine has no certificate roots");
     Ok(roots)
+}
+
+/// The certificate roots in a PEM file.
+///
+/// # Errors
+/// When it cannot be read or holds none.
+pub fn roots_in(file: &Path) -> anyhow::Result<RootCertStore> {
+    let shown = file.display();
+    let found =
+        CertificateDer::pem_file_iter(file).with_context(|| format!("reading `{shown}`"))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in found {
+        let certificate = certificate.with_context(|| format!("reading `{shown}`"))?;
+        roots.add(certificate).with_context(|| format!("a certificate in `{shown}`"))?;
+    }
+    anyhow::ensure!(!roots.is_empty(), "`{shown}` holds no certificate");
+    Ok(roots)
+}
+
+/// `host:port` of a base URL, as [`Egress::new`] takes allowed hosts.
+///
+/// # Errors
+/// When it is no URL of a server.
+pub fn host_port(base: &str) -> Result<String, Refused> {
+    Origin::parse(base).map(|origin| origin.host_port())
 }
 
 /// Scheme, host and port of a vendor's API, and the path under which it begins.
@@ -195,6 +222,29 @@ impl Egress {
             Progress::Refused(refused) => Sent::Not(refused),
             Progress::Written => Sent::Unknown(refused),
         }
+    }
+
+    /// Asks a server of the company's own, on a connection of its own: nothing is disclosed by it,
+    /// so nothing is recorded. The request's URI is the path below `base`.
+    ///
+    /// # Errors
+    /// When no whole reply comes in time.
+    pub async fn ask(
+        &self,
+        base: &str,
+        mut request: Request<Full<Bytes>>,
+        patience: Duration,
+    ) -> Result<Response<Bytes>, Refused> {
+        let origin = Origin::parse(base)?;
+        let path = format!("{}{}", origin.prefix, request.uri());
+        *request.uri_mut() = path.parse().map_err(|_| Refused::EndpointRefused)?;
+        request.headers_mut().insert(header::HOST, origin.host_header()?);
+        let asking = async {
+            let mut line = self.connect(&origin).await?;
+            line.wire.open(Box::new(|| Ok(())));
+            exchange(&mut line.sender, request).await
+        };
+        timeout(patience, asking).await.map_err(|_| Refused::VendorSlow)?
     }
 
     /// A connection of this vendor's that is ready, or a new one.

@@ -8,6 +8,7 @@ use model::{Purpose, Secret, VendorName};
 
 use crate::Gateway;
 use crate::admit::Arrival;
+use crate::credential::Credential;
 use crate::dispatch::{Answer, VendorCall};
 use crate::refused::Refused;
 
@@ -42,9 +43,10 @@ impl Gateway {
         let Some(entry) = registry.vendors.get(vendor) else {
             return none;
         };
+        let revoked = revoked.map(|secret| Credential::new(secret.clone()));
         let credential = match call.credential {
-            CredentialUse::Held => entry.credential.as_ref(),
-            CredentialUse::Revoked => revoked,
+            CredentialUse::Held => entry.credential.as_deref(),
+            CredentialUse::Revoked => revoked.as_ref(),
         };
         let (Some(credential), Ok(method)) =
             (credential, Method::from_bytes(call.method.as_bytes()))

@@ -111,6 +111,9 @@ pub enum Refused {
     /// Cordon holds no credential for this vendor.
     #[error("no credential for this vendor is registered")]
     CredentialMissing,
+    /// The credential's source has been silent for too long.
+    #[error("the source of this vendor's credential has not confirmed it for too long")]
+    CredentialStale,
     /// The vendor's endpoint is no URL, or it is plain HTTP to a host that is not allowed.
     #[error("the vendor's endpoint is not an `https` address, nor an allowed host")]
     EndpointRefused,
@@ -222,7 +225,8 @@ impl Refused {
             | Self::SwitchUnknown
             | Self::LedgerDown
             | Self::VendorBusy
-            | Self::CredentialMissing => 503,
+            | Self::CredentialMissing
+            | Self::CredentialStale => 503,
             Self::VendorSlow => 504,
         }
     }
@@ -280,6 +284,7 @@ impl Coded for Refused {
             Self::LedgerDown => "ledger-down",
             Self::VendorBusy => "vendor-busy",
             Self::CredentialMissing => "credential-missing",
+            Self::CredentialStale => "credential-stale",
             Self::EndpointRefused => "endpoint-refused",
             Self::AddressRefused => "address-refused",
             Self::VendorUnreachable => "vendor-unreachable",
@@ -320,6 +325,7 @@ impl Coded for Refused {
             | Self::LedgerDown
             | Self::VendorBusy
             | Self::CredentialMissing
+            | Self::CredentialStale
             | Self::EndpointRefused
             | Self::AddressRefused
             | Self::NotKept(_)

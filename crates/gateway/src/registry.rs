@@ -10,6 +10,7 @@ use connectors::Connector;
 use model::{Identity, MacKey, Secret, Switch, Vendor, VendorName, Workload, WorkloadName};
 
 use crate::authority::{Authority, is_dns_name};
+use crate::credential::Credential;
 use crate::egress::Origin;
 use crate::refused::Refused;
 use crate::token::TokenEntry;
@@ -54,7 +55,7 @@ pub struct VendorEntry {
     /// What speaks its API.
     pub connector: &'static dyn Connector,
     /// The credential that Cordon holds; without one nothing is sent.
-    pub credential: Option<Secret<String>>,
+    pub credential: Option<Arc<Credential>>,
     /// Where the vendor should report on messages, if it is told so in each call.
     pub callback_url: Option<String>,
 }
@@ -63,7 +64,7 @@ impl VendorEntry {
     /// Where its callers may believe it to be: at its own endpoint, where the account is, and where
     /// single operations are.
     fn origins(&self) -> impl Iterator<Item = Origin> {
-        let base = self.credential.as_ref().and_then(|held| self.connector.base_url(held));
+        let base = self.credential.as_ref().and_then(|held| self.connector.base_url(held.secret()));
         let operations = self.connector.operations().iter().filter_map(|one| one.base);
         let bases = [self.vendor.endpoint.clone(), base].into_iter().flatten();
         let bases = bases.chain(operations.map(str::to_owned));

@@ -5,12 +5,13 @@ use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use http_body_util::Full;
-use model::{CallId, Coded as _, Secret};
+use model::{CallId, Coded as _};
 
-use connectors::{Authorised, Connector, Refusal};
+use connectors::{Connector, Refusal};
 
 use crate::body::unpack_reply;
 use crate::refused::Refused;
+use crate::scrub::Cleaner;
 use crate::seen::Left;
 use crate::transform::connection_options;
 
@@ -20,9 +21,6 @@ pub const OUTCOME: HeaderName = HeaderName::from_static("x-cordon-outcome");
 pub const CALL: HeaderName = HeaderName::from_static("x-cordon-call");
 /// In which header a caller learns why its call did not get through.
 pub const CODE: HeaderName = HeaderName::from_static("x-cordon-code");
-
-/// What stands where a credential stood.
-const REDACTED: &[u8] = b"[redacted]";
 
 const DROPPED: [HeaderName; 10] = [
     header::CONNECTION,
@@ -47,7 +45,7 @@ pub(crate) struct Reply {
 
 impl Reply {
     /// Cleans a vendor's reply.
-    pub fn from_vendor(parts: Parts, body: Bytes, scrub: &Scrub) -> Result<Self, Refused> {
+    pub fn from_vendor(parts: Parts, body: Bytes, cleaner: &Cleaner<'_>) -> Result<Self, Refused> {
         if parts.status.is_redirection() && parts.headers.contains_key(header::LOCATION) {
             return Err(Refused::ReplyRedirects);
         }
@@ -64,11 +62,11 @@ impl Reply {
         }
         headers.remove("keep-alive");
         for value in headers.values_mut() {
-            if let Some(clean) = scrub.clean(value.as_bytes()) {
+            if let Some(clean) = cleaner.clean(value.as_bytes()) {
                 *value = HeaderValue::from_bytes(&clean).map_err(|_| Refused::Fault)?;
             }
         }
-        let body = scrub.clean(&body).map_or(body, Bytes::from);
+        let body = cleaner.clean(&body).map_or(body, Bytes::from);
         Ok(Self { status: parts.status.as_u16(), headers, body })
     }
 }
@@ -82,69 +80,6 @@ impl Reply {
         *response.headers_mut() = self.headers;
         response
     }
-}
-
-/// The texts by which a reply would betray the vendor's credential.
-pub(crate) struct Scrub(Vec<Secret<Vec<u8>>>);
-
-impl Scrub {
-    /// The credential, its secret part alone, and how it stands in headers; each also as JSON may
-    /// escape it.
-    pub fn of(credential: &Secret<String>, authorised: &Authorised) -> Self {
-        /// Shorter texts occur by chance.
-        const BYTES: usize = 8;
-        let whole = credential.expose().as_str();
-        let part = whole.split_once(':').map(|(_, secret)| secret);
-        let headers = authorised.headers.iter().map(|(_, value)| value.expose().as_str());
-        let headers = headers.map(|value| value.split_once(' ').map_or(value, |(_, rest)| rest));
-        let texts = [Some(whole), part].into_iter().flatten().chain(headers);
-        let forms = texts.flat_map(|text| [text.to_owned(), text.replace('/', "\\/")]);
-        let mut secrets: Vec<_> = forms
-            .filter(|text| text.len() >= BYTES)
-            .map(|text| Secret::new(text.into_bytes()))
-            .collect();
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
-        Self(secrets)
-    }
-
-    /// The text without the credential, if it was in it.
-    fn clean(&self, text: &[u8]) -> Option<Vec<u8>> {
-        let mut clean: Option<Vec<u8>> = None;
-        for secret in &self.0 {
-            let searched = clean.as_deref().unwrap_or(text);
-            if let Some(replaced) = replace(searched, secret.expose()) {
-                clean = Some(replaced);
-            }
-        }
-        clean
-    }
-}
-
-fn replace(text: &[u8], secret: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    let mut rest = text;
-    while let Some(at) = find(rest, secret) {
-        out.extend_from_slice(&rest[..at]);
-        out.extend_from_slice(REDACTED);
-        rest = &rest[at + secret.len()..];
-    }
-    if rest.len() == text.len() {
-        return None;
-    }
-    out.extend_from_slice(rest);
-    Some(out)
-}
-
-fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    let first = *wanted.first()?;
-    let mut from = 0;
-    while let Some(at) = text[from..].iter().position(|byte| *byte == first) {
-        if text[from + at..].starts_with(wanted) {
-            return Some(from + at);
-        }
-        from += at + 1;
-    }
-    None
 }
 
 /// The caller's response: the vendor's reply, or a refusal in the vendor's words.
@@ -194,31 +129,4 @@ fn refusal(refused: &Refused, connector: Option<&'static dyn Connector>) -> Repl
         headers.insert(header::RETRY_AFTER, seconds.into());
     }
     Reply { status, headers, body: body.into() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_credential_is_taken_out_in_every_form_and_nothing_else_is_touched() {
-        let secret = |text: &str| Secret::new(text.to_owned());
-        let scrub = Scrub::of(
-            &secret("AC123:tok/en-secret"),
-            &Authorised {
-                headers: vec![("authorization", secret("Basic QUMxMjM6dG9rL2Vu"))],
-                ..Authorised::default()
-            },
-        );
-        let check = |text: &str| {
-            let clean = scrub.clean(text.as_bytes());
-            clean.map(|clean| String::from_utf8(clean).expect("text"))
-        };
-        assert_eq!(check("a tok/en-secret b"), Some("a [redacted] b".to_owned()));
-        assert_eq!(check(r#""tok\/en-secret""#), Some(r#""[redacted]""#.to_owned()));
-        assert_eq!(check("AC123:tok/en-secret"), Some("[redacted]".to_owned()));
-        assert_eq!(check("Basic QUMxMjM6dG9rL2Vu"), Some("Basic [redacted]".to_owned()));
-        assert_eq!(check("tok/en-secretok/en-secret"), Some("[redacted]ok/en-secret".to_owned()));
-        assert_eq!(check("AC123 tok/en"), None);
-    }
 }

@@ -63,6 +63,15 @@ pub const GATEWAY_BODIES_BYTES: usize = 512 * 1024 * 1024;
 /// After the last reply a caller's remaining bytes are read and thrown away for so long, so that
 /// the reply is not lost to a reset connection.
 pub const GATEWAY_LINGER_SECONDS: u64 = 2;
+/// How often a file with a credential is looked at: a rotation shows within this time.
+pub const CREDENTIAL_FILE_SECONDS: u64 = 5;
+/// How often a vault is asked for a credential unless set otherwise; vaults count requests.
+pub const CREDENTIAL_REFRESH_SECONDS: u32 = 300;
+/// How long a credential is used when its source is silent, unless set otherwise: a vault's restart
+/// or upgrade takes minutes, and what was revoked there should not live on for a day.
+pub const CREDENTIAL_STALE_SECONDS: u32 = 3_600;
+/// How long a vault may take to answer; starting waits for it.
+pub const VAULT_SECONDS: u64 = 5;
 /// Shorter pieces of a token are not looked for where it may have turned up: they occur by chance.
 pub const TOKEN_PIECE_BYTES: usize = 16;
 /// Pieces of one request that are looked at; a stranger must not make us hash for long.

@@ -9,7 +9,7 @@ use connectors::Connector;
 use gateway::{DoorTls, Gateway, Registry};
 use ledger::Ledger;
 use model::{Grant, Secret, Vendor, VendorName, Workload, WorkloadName, World};
-use store::{Store, Tx};
+use store::{Sealed, Store, Tx};
 
 use crate::authorities;
 use crate::client::Running;
@@ -50,6 +50,8 @@ pub struct Parts {
     pub portal_rate: crate::portal::Rate,
     /// Where every vendor's kill switch stands, and the look-out for changes of it.
     pub switches: crate::switches::Switches,
+    /// Vendors' credentials that come from elsewhere.
+    pub credentials: Arc<crate::credentials::Credentials>,
     /// Uses of workloads' tokens.
     pub token_book: Arc<crate::tokens::TokenBook>,
     /// What was caught in free text today.
@@ -163,10 +165,17 @@ impl App {
             registry.tokens.insert(token.hash, entry);
         }
         for (vendor, secrets) in vendors {
-            let credential = secrets
-                .credential
-                .map(|sealed| self.unseal(&credential_label(&vendor.name), &sealed.0))
-                .transpose()?;
+            let sealed = secrets.credential;
+            let credential = match self.credentials.of(&vendor.name) {
+                Some(from_source) => from_source,
+                None => sealed
+                    .map(|sealed| {
+                        let label = credential_label(&vendor.name);
+                        let open = |sealed: &Sealed| self.unseal(&label, &sealed.0);
+                        self.credentials.sealed(&vendor.name, sealed, open)
+                    })
+                    .transpose()?,
+            };
             let entry = gateway::VendorEntry {
                 connector: self.connector(&vendor)?,
                 credential,

@@ -36,6 +36,10 @@ pub struct Config {
     pub gateway: Gateway,
     /// The door for mail that workloads hand in.
     pub submission: Submission,
+    /// Where vendors' credentials may be read from besides the store.
+    pub credentials: Credentials,
+    /// The vault that some of them are in.
+    pub vault: Vault,
     /// What happens by itself.
     pub policy: Policy,
 }
@@ -201,6 +205,79 @@ impl GatewayTls {
     }
 }
 
+/// Where vendors' credentials may be read from besides the store.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Credentials {
+    /// Folders in which `file:` sources lie.
+    pub files: Vec<PathBuf>,
+    /// Variables that `env:` sources name.
+    pub environment: Vec<String>,
+    /// How often a vault is asked.
+    pub refresh_seconds: u32,
+    /// How long a credential is used when its source is silent.
+    pub stale_seconds: u32,
+}
+
+impl Default for Credentials {
+    fn default() -> Self {
+        Self {
+            files: Vec::new(),
+            environment: Vec::new(),
+            refresh_seconds: limits::CREDENTIAL_REFRESH_SECONDS,
+            stale_seconds: limits::CREDENTIAL_STALE_SECONDS,
+        }
+    }
+}
+
+/// A HashiCorp Vault or OpenBao.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Vault {
+    /// Its base URL; none is no vault.
+    pub address: Option<String>,
+    /// The authorities that its certificate may come from; none is the machine's own.
+    pub ca_file: Option<PathBuf>,
+    /// Its namespace.
+    pub namespace: Option<String>,
+    /// A file with a token, which somebody else keeps good or we renew.
+    pub token_file: Option<PathBuf>,
+    /// The AppRole's role, to log in by.
+    pub role_id: Option<String>,
+    /// The file with the role's secret.
+    pub secret_id_file: Option<PathBuf>,
+    /// Where the AppRole method is mounted.
+    pub auth_mount: String,
+}
+
+impl Default for Vault {
+    fn default() -> Self {
+        Self {
+            address: None,
+            ca_file: None,
+            namespace: None,
+            token_file: None,
+            role_id: None,
+            secret_id_file: None,
+            auth_mount: "approle".into(),
+        }
+    }
+}
+
+impl Vault {
+    fn check(&self) -> Result<(), String> {
+        let ways = usize::from(self.token_file.is_some()) + usize::from(self.role_id.is_some());
+        if self.address.is_some() && ways != 1 {
+            return Err("vault: set either token_file or role_id".into());
+        }
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_/".contains(&byte);
+        if self.auth_mount.is_empty() || !self.auth_mount.bytes().all(letter) {
+            return Err("vault.auth_mount: it is a path such as `approle`".into());
+        }
+        Ok(())
+    }
+}
+
 /// What happens by itself.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -246,6 +323,8 @@ impl Default for Config {
             relay: Relay::default(),
             gateway: Gateway::default(),
             submission: Submission::default(),
+            credentials: Credentials::default(),
+            vault: Vault::default(),
             policy: Policy::default(),
         }
     }
@@ -392,6 +471,10 @@ impl Config {
         if self.submission.certificate.is_some() != self.submission.key.is_some() {
             return Err("submission: certificate and key go together".into());
         }
+        if self.credentials.refresh_seconds == 0 || self.credentials.stale_seconds == 0 {
+            return Err("credentials: refresh_seconds and stale_seconds are at least 1".into());
+        }
+        self.vault.check()?;
         if self.relay.connections == 0 || self.relay.rate_per_second == 0 {
             return Err("relay: connections and rate_per_second are at least 1".into());
         }
@@ -409,6 +492,12 @@ impl Config {
 #[expect(clippy::disallowed_methods, reason = "this is the door to the environment")]
 pub fn root_key_from_environment() -> Option<Secret<String>> {
     std::env::var(ROOT_KEY_VARIABLE).ok().map(Secret::new)
+}
+
+/// A vendor's credential from the environment, as it was when the program started.
+#[expect(clippy::disallowed_methods, reason = "this is the door to the environment")]
+pub fn credential_from_environment(name: &str) -> Option<Secret<String>> {
+    std::env::var(name).ok().map(Secret::new)
 }
 
 #[cfg(test)]

@@ -73,14 +73,25 @@ async fn credentials(
     let open = |sealed: Option<store::Sealed>| {
         sealed.map(|sealed| app.unseal(&credential_label(vendor), &sealed.0)).transpose()
     };
-    Ok((open(secrets.credential)?, open(secrets.revoked)?))
+    let held = match app.credentials.secret(vendor) {
+        Some(from_source) => from_source,
+        None => open(secrets.credential)?,
+    };
+    Ok((held, open(secrets.revoked)?))
 }
 
 /// The key no longer works at the vendor: it is kept only to prove that.
 async fn revoke(app: &App, vendor: &VendorName) -> Result<()> {
     let name = vendor.clone();
+    let from_source = app.credentials.secret(vendor).flatten();
+    app.credentials.revoke(vendor);
+    let sealed =
+        from_source.map(|secret| app.seal(&credential_label(vendor), secret.expose().as_bytes()));
     app.store
         .write(move |tx| {
+            if let Some(sealed) = sealed {
+                tx.replace_credential(&name, &sealed)?;
+            }
             tx.revoke_credential(&name)?;
             tx.audit("system", "vendor.credential-revoked", name.as_str(), &json!({}))
         })

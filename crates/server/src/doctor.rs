@@ -7,6 +7,7 @@ use model::{Mode, Switch};
 use serde::Serialize;
 
 use crate::app::App;
+use crate::credentials::{self, Shown};
 use crate::notices;
 
 /// How a check ended. «Could not tell» is never «right».
@@ -191,17 +192,17 @@ async fn vendors(app: &App) -> Result<Vec<Check>> {
             let mut all = Vec::new();
             for vendor in tx.vendors()? {
                 let secrets = tx.vendor_secrets(&vendor.name)?;
-                all.push((vendor, secrets.credential.is_some(), secrets.webhook.is_some()));
+                all.push((vendor, secrets.webhook.is_some()));
             }
             Ok(all)
         })
         .await?;
     let mut checks = Vec::new();
-    for (vendor, credential, webhook) in vendors {
+    for (vendor, webhook) in vendors {
         let what = format!("vendor {}", vendor.name);
-        if !credential {
-            checks.push(check(Verdict::Wrong, &what, "no credential: nothing is sent to it"));
-        }
+        let shown = credentials::shown(app, &vendor.name).await?;
+        let credential = shown.state == "ready";
+        checks.extend(credential_of(&what, &shown));
         if !webhook {
             checks.push(check(Verdict::Look, &what, "no webhook key: its events are not believed"));
         }
@@ -219,6 +220,24 @@ async fn vendors(app: &App) -> Result<Vec<Check>> {
         }
     }
     Ok(checks)
+}
+
+/// What is wrong with a vendor's credential, if something is.
+fn credential_of(what: &str, shown: &Shown) -> Option<Check> {
+    let why = shown.failure.map(|code| format!("; `{}` says `{code}`", shown.source));
+    let why = why.unwrap_or_default();
+    match (shown.state, shown.failure) {
+        ("ready", None) => None,
+        ("ready", Some(_)) => {
+            let until = shown.stale_at.map(|until| format!(" until {until}")).unwrap_or_default();
+            let detail = format!("its credential is not confirmed, and is used{until}{why}");
+            Some(check(Verdict::Look, what, detail))
+        }
+        (state, _) => {
+            let detail = format!("credential {state}: nothing is sent to it{why}");
+            Some(check(Verdict::Wrong, what, detail))
+        }
+    }
 }
 
 /// The records that must stand in DNS for notices to be believed; not looked up from here.

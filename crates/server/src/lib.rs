@@ -18,6 +18,7 @@ mod canaries;
 mod catalogue;
 mod console;
 mod contain;
+mod credentials;
 mod dataset;
 mod doctor;
 mod http;
@@ -60,6 +61,7 @@ use crate::app::{App, Parts};
 use crate::canaries::CanaryInbox;
 use crate::client::{RUNNING_FILE, Running as Places};
 use crate::config::Config;
+use crate::credentials::Credentials;
 use crate::keys::Keys;
 use crate::strays::Strays;
 use crate::switches::Switches;
@@ -94,6 +96,7 @@ pub async fn start(config: Config) -> Result<Running> {
     let tls = tls.transpose().context("opening the TLS of the gateway")?;
     let app = open(config, world, doors.places(tls.is_some())?, tls).await?;
     first_operator(&app).await?;
+    credentials::begin(&app).await?;
     app.refresh_gateway().await?;
     let failed = doors.serve(&app)?;
     respond::resume(&app).await?;
@@ -102,6 +105,7 @@ pub async fn start(config: Config) -> Result<Running> {
     app.tasks.spawn(tokens::work(app.clone()));
     app.tasks.spawn(strays::work(app.clone()));
     app.tasks.spawn(authorities::keep(app.clone()));
+    app.tasks.spawn(credentials::work(app.clone()));
     write_running(&app)?;
     tracing::info!(data = %app.config.data.display(), "cordon runs");
     Ok(Running { app, failed })
@@ -165,7 +169,9 @@ async fn open(
     let traffic = Arc::new(Traffic::default());
     let token_book = Arc::new(TokenBook::open(&store)?);
     let strays = Arc::new(Strays::new());
-    let told = Arc::new((token_book.clone(), strays.clone()));
+    let credentials = Arc::new(Credentials::open(&config)?);
+    let told = Arc::new((strays.clone(), credentials.clone()));
+    let told = Arc::new((token_book.clone(), told));
     let seen = Arc::new((traffic.clone(), told));
     let gateway_keys = GatewayKeys {
         token: keys.workload_token.clone(),
@@ -198,6 +204,7 @@ async fn open(
         token_book,
         strays,
         tls,
+        credentials,
         traffic,
         spool_damaged: damaged,
     }))

@@ -132,8 +132,12 @@ fn vendor(command: VendorCommand) -> Result<Call> {
         VendorCommand::Change { vendor, terms: set } => {
             Call::post(at(&vendor), given(terms(set))).method(Method::PATCH)
         }
-        VendorCommand::Credential { vendor, credential_file } => {
-            let body = json!({ "credential": text_in(&credential_file)? });
+        VendorCommand::Credential { vendor, credential_file: None, source: None } => {
+            Call::get(format!("{}/credential", at(&vendor)))
+        }
+        VendorCommand::Credential { vendor, credential_file, source } => {
+            let credential = credential_file.as_deref().map(text_in).transpose()?;
+            let body = given(vec![("credential", json!(credential)), ("source", json!(source))]);
             Call::post(format!("{}/credential", at(&vendor)), body).method(Method::PUT)
         }
         VendorCommand::Webhook { vendor, secret_file } => {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use connectors::{Connector, connector};
 use gateway::{
-    Egress, Gateway, GatewayKeys, Patience, Registry, Seen, SeenCall, TokenEntry, VendorEntry,
-    token_key,
+    Credential, Egress, Gateway, GatewayKeys, Patience, Registry, Seen, SeenCall, TokenEntry,
+    VendorEntry, token_key,
 };
 use ledger::{Disclosure, Ledger, LedgerKeys};
 use model::{
@@ -354,6 +354,11 @@ impl Setup {
     }
 }
 
+/// A credential as the gateway holds it.
+pub fn credential(key: &str) -> Arc<Credential> {
+    Arc::new(Credential::new(Secret::new(key.to_owned())))
+}
+
 /// A running gateway and everything around it.
 pub struct House {
     pub gateway: Gateway,
@@ -450,7 +455,7 @@ impl House {
             let entry = VendorEntry {
                 vendor: setup.vendor(&self.world),
                 connector: setup.connector,
-                credential: setup.credential.map(|text| Secret::new(text.to_owned())),
+                credential: setup.credential.map(credential),
                 callback_url: Some(format!("https://hooks.example/{}", setup.connector.name())),
             };
             let token = TokenEntry::new(name.clone(), setup.name());

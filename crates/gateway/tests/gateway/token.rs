@@ -8,9 +8,11 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gateway::{Registry, SeenToken, TokenEntry, token_marks};
-use model::{Network, Secret, Sighting};
+use model::{Network, Sighting};
 
-use crate::support::{Act, FakeVendor, House, Setup, accepted, basic_token, reply, text_message};
+use crate::support::{
+    self, Act, FakeVendor, House, Setup, accepted, basic_token, reply, text_message,
+};
 
 /// A house whose one token was changed.
 async fn house(vendor: &FakeVendor, change: impl Fn(&mut TokenEntry)) -> House {
@@ -129,10 +131,10 @@ const ACCOUNTS: [&str; 3] = [
 ];
 
 /// The registry with another credential of the vendor.
-fn with_credential(house: &House, credential: &str) -> Registry {
+fn with_credential(house: &House, key: &str) -> Registry {
     let mut registry = house.registry();
     for entry in registry.vendors.values_mut() {
-        entry.credential = Some(Secret::new(credential.to_owned()));
+        entry.credential = Some(support::credential(key));
     }
     registry
 }
@@ -194,8 +196,5 @@ async fn a_call_under_way_ends_with_the_credential_it_began_with() {
     assert_eq!(house.send(house.mail()).await.status, 202);
     let keys: Vec<_> =
         vendor.got().iter().map(|got| got.header("authorization")[0].to_owned()).collect();
-    assert_eq!(
-        keys,
-        [format!("Bearer {}", crate::support::SENDGRID_KEY), format!("Bearer {other}")]
-    );
+    assert_eq!(keys, [format!("Bearer {}", support::SENDGRID_KEY), format!("Bearer {other}")]);
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use gateway::Patience;
 use ledger::Settled;
 use model::limits;
@@ -205,4 +207,39 @@ async fn beyond_the_calls_that_one_vendor_may_have_under_way_callers_are_told_to
         assert_eq!(caller.answer().await.said(), (202, "sent", None));
     }
     assert_eq!(house.disclosures().len(), limits::VENDOR_CONCURRENCY);
+}
+
+/// A reply in chunks, cut at these places.
+fn in_chunks(body: &[u8], cuts: &[usize]) -> Vec<u8> {
+    let mut out = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    let mut from = 0;
+    for &to in cuts.iter().chain([&body.len()]) {
+        out.extend_from_slice(format!("{:x}\r\n", to - from).as_bytes());
+        out.extend_from_slice(&body[from..to]);
+        out.extend_from_slice(b"\r\n");
+        from = to;
+    }
+    out.extend_from_slice(b"0\r\n\r\n");
+    out
+}
+
+#[tokio::test]
+async fn a_credential_across_chunks_is_found_and_so_is_one_in_base64() {
+    let encoded = STANDARD.encode(format!("{{\"auth\":\"{SENDGRID_KEY}\"}}"));
+    let escaped = SENDGRID_KEY.replace('.', "%2E");
+    let body =
+        format!("{{\"key\":\"{SENDGRID_KEY}\",\"packed\":\"{encoded}\",\"url\":\"{escaped}\"}}");
+    let cuts: Vec<usize> = (7..body.len()).step_by(5).collect();
+    let whole = in_chunks(body.as_bytes(), &cuts);
+    let vendor = FakeVendor::start(move |_| Act::Reply(whole.clone())).await;
+    let house = house(&vendor).await;
+    let answer = house.send(house.mail()).await;
+    assert_eq!(answer.status, 200);
+    assert!(
+        answer.text().starts_with("{\"key\":\"[redacted]\",\"packed\":\""),
+        "{}",
+        answer.text()
+    );
+    let inner = &encoded[16..encoded.len() - 8];
+    assert!(!answer.text().contains(inner) && !answer.text().contains("%2E"));
 }

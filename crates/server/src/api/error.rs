@@ -108,6 +108,7 @@ fn as_coded<'e>(cause: &'e (dyn std::error::Error + 'static)) -> Option<&'e dyn 
         notify::scribe::Uncomposed,
         notify::Unwritten,
         crate::canaries::Unplanted,
+        crate::credentials::SourceRefused,
         crate::switches::Loosening,
         crate::beside::NotAdmitted,
     )

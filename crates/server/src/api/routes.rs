@@ -70,6 +70,7 @@ routes! {
     post "/api/v1/vendors"                   vendors::add_vendor          Configure "vendor.added";
     get  "/api/v1/vendors/{vendor}"          vendors::show_vendor         View;
     patch "/api/v1/vendors/{vendor}"         vendors::change_vendor       Configure "vendor.changed";
+    get  "/api/v1/vendors/{vendor}/credential" vendors::show_credential   View;
     put  "/api/v1/vendors/{vendor}/credential" vendors::put_credential    Configure "vendor.credential-replaced";
     put  "/api/v1/vendors/{vendor}/webhook"  vendors::put_webhook_secret  Configure "vendor.webhook-secret-set";
     post "/api/v1/vendors/{vendor}/switch"   vendors::set_switch          Respond "vendor.switched";

@@ -8,6 +8,7 @@ use super::error::Answer;
 use super::extract::Json;
 use super::routes::ROUTES;
 use crate::app::App;
+use crate::credentials;
 use crate::doctor;
 
 pub async fn show_status(_: Operator, State(app): State<App>) -> Answer<Json<Value>> {
@@ -24,6 +25,11 @@ pub async fn show_status(_: Operator, State(app): State<App>) -> Answer<Json<Val
             shown
         })
         .collect();
+    let mut credentials = serde_json::Map::new();
+    for vendor in app.store.read(|tx| tx.vendors()).await? {
+        let shown = credentials::shown(&app, &vendor.name).await?;
+        credentials.insert(vendor.name.to_string(), json!(shown));
+    }
     let dns: Vec<_> = app
         .keys
         .dkim
@@ -39,6 +45,7 @@ pub async fn show_status(_: Operator, State(app): State<App>) -> Answer<Json<Val
             "vendor": count.vendor, "kind": count.kind, "facts": count.facts,
         })).collect::<Vec<_>>(),
         "gateway": traffic,
+        "credentials": credentials,
         "dns": dns,
     })))
 }

@@ -15,6 +15,7 @@ use super::auth::Operator;
 use super::error::{Answer, ApiError};
 use super::extract::{Json, Path};
 use crate::app::{App, credential_label, webhook_label};
+use crate::credentials::{self, Shown, Source};
 use crate::switches;
 use crate::vouched::Vouched;
 
@@ -182,11 +183,20 @@ pub async fn change_vendor(
     Ok(Json(changed))
 }
 
-/// A vendor's credential.
+/// A vendor's credential, or where it is read from: one of the two.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewCredential {
-    credential: String,
+    credential: Option<String>,
+    source: Option<String>,
+}
+
+pub async fn show_credential(
+    _: Operator,
+    State(app): State<App>,
+    Path(name): Path<VendorName>,
+) -> Answer<Json<Shown>> {
+    Ok(Json(credentials::shown(&app, &name).await?))
 }
 
 pub async fn put_credential(
@@ -194,19 +204,48 @@ pub async fn put_credential(
     State(app): State<App>,
     Path(name): Path<VendorName>,
     Json(new): Json<NewCredential>,
-) -> Answer<StatusCode> {
-    let credential = Secret::new(new.credential);
-    let vendor = app.vendor(&name).await?;
-    app.connector(&vendor)?.check_credential(credential.expose()).map_err(anyhow::Error::from)?;
-    let sealed = app.seal(&credential_label(&name), credential.expose().as_bytes());
-    app.store
-        .write(move |tx| {
-            tx.replace_credential(&name, &sealed)?;
-            by.audit(tx, &name.to_string(), json!({}))
-        })
-        .await?;
+) -> Answer<Json<Shown>> {
+    match (new.credential.map(Secret::new), new.source) {
+        (Some(credential), None) => seal_credential(&app, by, &name, &credential).await?,
+        (None, Some(source)) => read_from(&app, by, &name, &source).await?,
+        _ => {
+            let message = "give either `credential` or `source`";
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            return Err(ApiError::refused(status, "body-mismatch", message));
+        }
+    }
     app.refresh_gateway().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Json(credentials::shown(&app, &name).await?))
+}
+
+async fn seal_credential(
+    app: &App,
+    by: Operator,
+    name: &VendorName,
+    credential: &Secret<String>,
+) -> anyhow::Result<()> {
+    let vendor = app.vendor(name).await?;
+    app.connector(&vendor)?.check_credential(credential.expose())?;
+    let sealed = app.seal(&credential_label(name), credential.expose().as_bytes());
+    credentials::hold(app, name, None, move |tx| {
+        tx.replace_credential(&vendor.name, &sealed)?;
+        tx.forget_credential_source(&vendor.name)?;
+        by.audit(tx, vendor.name.as_str(), json!({ "source": "sealed" }))
+    })
+    .await
+}
+
+/// The source is read first: one that gives nothing changes nothing.
+async fn read_from(app: &App, by: Operator, name: &VendorName, source: &str) -> anyhow::Result<()> {
+    let source: Source = source.parse()?;
+    let text = source.to_string();
+    let held = credentials::read(app, name, source).await?;
+    let vendor = name.clone();
+    credentials::hold(app, name, Some(held), move |tx| {
+        tx.set_credential_source(&vendor, &text)?;
+        by.audit(tx, vendor.as_str(), json!({ "source": text }))
+    })
+    .await
 }
 
 /// The public key or shared secret of a vendor's webhooks.
