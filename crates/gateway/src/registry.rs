@@ -67,7 +67,7 @@ impl VendorEntry {
     /// Where its callers may believe it to be: at its own endpoint, where the account is, and where
     /// single operations are.
     fn origins(&self) -> impl Iterator<Item = Origin> {
-        let base = self.credential.as_ref().and_then(|held| self.connector.base_url(held));
+        let base = self.credential.as_ref().and_then(|held| self.connector.base_url(held.secret()));
         let operations = self.connector.operations().iter().filter_map(|one| one.base);
         let bases = [self.vendor.endpoint.clone(), base].into_iter().flatten();
         let bases = bases.chain(operations.map(str::to_owned));
