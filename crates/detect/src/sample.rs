@@ -119,7 +119,7 @@ fn body(words: &[&str]) -> FactBody {
             recipient: has("only-there").then_some(IdentifierHash([7; 16])),
             sha256: String::new(),
         },
-        "token" => token_seen(&words),
+        "token" => token_seen(words),
         "stray" => FactBody::StrayData {
             workload: WorkloadName::parse("shop").expect("a workload"),
             operation: OperationName::parse("mail.send").expect("an operation"),

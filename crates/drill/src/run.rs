@@ -60,7 +60,8 @@ pub async fn run(options: Options) -> Result<Played> {
     traffic::flow(&stage, &mut progress).await.context("playing normal traffic")?;
     let acts = acts::play(&stage, &mut progress).await.context("playing the intruder")?;
     let responded = response::respond(&stage, &mut progress).await.context("responding")?;
-    let scorecard = judge::judge(&stage, &acts, &responded, &mut progress).await.context("judging")?;
+    let scorecard =
+        judge::judge(&stage, &acts, &responded, &mut progress).await.context("judging")?;
     progress.done();
     Ok(Played { scorecard, stage, keep: options.keep })
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use connectors::smtp::SUBMIT;
 use connectors::{Connector, Operation, OwnedOutbound};
 use http::{HeaderMap, HeaderValue, Request, header};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use model::{Mode, OperationName, Purpose, VendorName, Workload, WorkloadName, limits};
 use policy::Policy;
 use tokio::sync::OwnedSemaphorePermit;
@@ -23,7 +23,7 @@ use crate::refused::Refused;
 use crate::registry::{Registry, VendorEntry};
 use crate::seen::Account;
 use crate::stated::Stated;
-use crate::token::{self, TokenEntry};
+use crate::token;
 
 /// A request as it comes in.
 pub(crate) enum Arrival {
