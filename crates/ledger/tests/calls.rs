@@ -68,7 +68,7 @@ async fn a_call_reads_back_whole_before_and_after_it_is_sealed() {
     assert_eq!((refused.people, refused.persons.len()), (40, 0));
     assert_eq!((&refused.lists, &refused.asked), (&ann_and_bob.lists, &Some(asked())));
     assert_eq!(refused.end, CallEnd::Refused("policy-forbids".into()));
-    assert_eq!(calls(&ledger, at(4)), std::slice::from_ref(&last));
+    assert_eq!(calls(&ledger, at(4)), std::slice::from_ref(last));
 
     ledger.seal().await.expect("seals");
     assert_eq!(calls(&ledger, Timestamp::MIN), before, "the same out of a file");
