@@ -131,7 +131,7 @@ async fn set_up(terminal: &mut Terminal<'_>) {
     company.write("key.txt", company.key.expose());
     company.write("public-key.txt", company.sandbox.webhook_public_key());
     let endpoint = company.endpoint();
-    terminal.head(&["vendor", "connectors"]).await;
+    terminal.head(&["connector", "list"]).await;
     terminal
         .head(&[
             "vendor",
