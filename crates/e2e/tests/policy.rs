@@ -192,7 +192,7 @@ async fn a_policy_file_is_read_at_start_and_again_when_asked() {
 }
 
 /// Every route that policy decides, with a body that fits it.
-fn decided() -> [(Method, &'static str, Value); 9] {
+fn decided() -> [(Method, &'static str, Value); 10] {
     let grant = json!({ "purposes": ["receipts"], "fields": ["email"] });
     [
         (Method::POST, "/api/v1/vendors", json!({ "connector": "twilio" })),
@@ -204,6 +204,7 @@ fn decided() -> [(Method, &'static str, Value); 9] {
         (Method::PUT, "/api/v1/workloads/shop/grants/sendgrid", grant),
         (Method::DELETE, "/api/v1/workloads/shop/tokens/tok_5f0c1f0e6a51", Value::Null),
         (Method::POST, "/api/v1/workloads/shop/tokens", json!({ "vendor": "sendgrid" })),
+        (Method::PUT, "/api/v1/workloads/shop/identities", json!({ "identities": [] })),
     ]
 }
 
@@ -221,14 +222,14 @@ async fn what_operators_may_do_is_policy_too_and_an_admin_can_always_mend_it() {
     let program: Program = company.start().await;
     company.open_shop(&program).await;
     let viewer = program.operator("watcher", "viewer").await;
-    assert_eq!(tried(&viewer).await, vec![(403, "not-permitted".to_owned()); 9]);
+    assert_eq!(tried(&viewer).await, vec![(403, "not-permitted".to_owned()); 10]);
     let listed = program.admin.get("/api/v1/routes").await.expect("a list");
     let listed = listed["routes"].as_array().expect("a list").iter();
     let by_policy = listed.filter(|route| route["permission"] == "policy").count();
     assert!(by_policy >= decided().len(), "{by_policy}");
 
     set(&company, "@id(\"frozen\") forbid (principal, action, resource);\n").await;
-    assert_eq!(tried(&program.admin).await, vec![(403, "policy-forbids".to_owned()); 9]);
+    assert_eq!(tried(&program.admin).await, vec![(403, "policy-forbids".to_owned()); 10]);
     set(&company, "").await;
     let hold = json!({ "switch": "hold" });
     let held = program.admin.post("/api/v1/vendors/sendgrid/switch", &hold).await;

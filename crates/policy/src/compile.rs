@@ -28,7 +28,7 @@ const ID_BYTES: usize = 128;
 /// An operator's own policy text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
-    /// Where it comes from: a file's name, or `stored`.
+    /// Where it comes from, such as a file's name; another one for each text.
     pub origin: String,
     /// Cedar.
     pub text: String,
@@ -90,6 +90,8 @@ impl fmt::Debug for Policy {
 /// One policy with what was found out about it.
 pub(crate) struct Rule {
     pub id: PolicyId,
+    /// The place of its text; ours stand first.
+    text: usize,
     pub listed: Listed,
     pub policy: cedar_policy::Policy,
     pub reads: Reads,
@@ -118,9 +120,7 @@ impl Policy {
         let all = all_texts(&workloads, texts);
         let mut problems = Vec::new();
         let mut rules = Vec::new();
-        for (number, text) in all.iter().enumerate() {
-            read(text, number < OURS, &mut rules, &mut problems);
-        }
+        (0..all.len()).for_each(|text| read(&all, text, &mut rules, &mut problems));
         let mut warnings = Vec::new();
         if problems.is_empty() {
             validate(&all, &rules, &mut problems, &mut warnings);
@@ -179,7 +179,7 @@ impl Policy {
         workloads: &BTreeSet<WorkloadName>,
         vendors: &BTreeSet<VendorName>,
     ) -> Vec<Problem> {
-        let own = self.rules.iter().filter(|rule| !is_ours(&rule.listed.origin));
+        let own = self.rules.iter().filter(|rule| !rule.is_ours());
         let unknown = own.flat_map(|rule| {
             let literals = rule.policy.entity_literals().into_iter();
             let named = literals.filter(|literal| {
@@ -231,10 +231,6 @@ fn whole_text(texts: &[Text]) -> String {
     parts.collect::<Vec<_>>().join("\n")
 }
 
-fn is_ours(origin: &str) -> bool {
-    matches!(origin, "built-in" | "grants")
-}
-
 /// For which purposes each workload may call each vendor, by its first grant.
 fn purposes(workloads: &[&Workload]) -> HashMap<(WorkloadName, VendorName), Vec<Purpose>> {
     let mut purposes = HashMap::new();
@@ -249,7 +245,8 @@ fn purposes(workloads: &[&Workload]) -> HashMap<(WorkloadName, VendorName), Vec<
 }
 
 /// Parses a text and names its policies.
-fn read(text: &Text, ours: bool, rules: &mut Vec<Rule>, problems: &mut Vec<Problem>) {
+fn read(texts: &[Text], number: usize, rules: &mut Vec<Rule>, problems: &mut Vec<Problem>) {
+    let text = &texts[number];
     let parsed: PolicySet = match text.text.parse() {
         Ok(parsed) => parsed,
         Err(errors) => {
@@ -271,41 +268,40 @@ fn read(text: &Text, ours: bool, rules: &mut Vec<Rule>, problems: &mut Vec<Probl
         name.trim_start_matches("policy").parse::<usize>().unwrap_or(usize::MAX)
     });
     let mut cursor = 0;
-    for (number, policy) in ordered.into_iter().enumerate() {
+    for (place_in_text, policy) in (1..).zip(ordered) {
         let written = policy.to_cedar().unwrap_or_default();
         let at = text.text[cursor..].find(&written).map_or(cursor, |at| cursor + at);
         cursor = at + written.len();
         let id = match policy.annotation("id") {
             Some(id) => id.to_owned(),
-            None => format!("{}/{}", text.origin, number + 1),
+            None => format!("{}/{place_in_text}", text.origin),
         };
-        let rule = Rule::new(text, policy, id, written, place(&text.text, at).0);
-        problems.extend(rule.check_id(ours, rules));
+        let line = place(&text.text, at).0;
+        let origin = text.origin.clone();
+        let listed = Listed { id, effect: effect(policy), origin, line, text: written };
+        let rule = Rule::new(policy, number, listed);
+        problems.extend(rule.check_id(rules));
         problems.extend(rule.check_fields(text, at));
         rules.push(rule);
     }
 }
 
+fn effect(policy: &cedar_policy::Policy) -> Effect {
+    match policy.effect() {
+        cedar_policy::Effect::Permit => Effect::Permit,
+        cedar_policy::Effect::Forbid => Effect::Forbid,
+    }
+}
+
 impl Rule {
-    fn new(
-        text: &Text,
-        policy: &cedar_policy::Policy,
-        id: String,
-        written: String,
-        line: usize,
-    ) -> Self {
-        let effect = match policy.effect() {
-            cedar_policy::Effect::Permit => Effect::Permit,
-            cedar_policy::Effect::Forbid => Effect::Forbid,
-        };
+    fn new(policy: &cedar_policy::Policy, text: usize, listed: Listed) -> Self {
         let reads = policy.to_json().map(|json| Reads::of(&json)).unwrap_or_default();
-        let origin = text.origin.clone();
-        Self {
-            policy: policy.new_id(cedar_policy::PolicyId::new(&id)),
-            listed: Listed { id: id.clone(), effect, origin, line, text: written },
-            id: id.into(),
-            reads,
-        }
+        let named = policy.new_id(cedar_policy::PolicyId::new(&listed.id));
+        Self { id: listed.id.as_str().into(), text, policy: named, reads, listed }
+    }
+
+    fn is_ours(&self) -> bool {
+        self.text < OURS
     }
 
     fn problem(&self, message: String, help: Option<String>) -> Problem {
@@ -319,7 +315,7 @@ impl Rule {
         }
     }
 
-    fn check_id(&self, ours: bool, before: &[Self]) -> Option<Problem> {
+    fn check_id(&self, before: &[Self]) -> Option<Problem> {
         let id = &self.listed.id;
         if before.iter().any(|other| other.id == self.id) {
             return Some(self.problem(format!("another policy has the id `{id}`"), None));
@@ -330,7 +326,7 @@ impl Rule {
             return Some(self.problem(message, None));
         }
         let reserved = RESERVED.iter().find(|prefix| id.starts_with(*prefix));
-        let reserved = reserved.filter(|_| !ours)?;
+        let reserved = reserved.filter(|_| !self.is_ours())?;
         Some(self.problem(format!("ids that start with `{reserved}` are Cordon's own"), None))
     }
 
@@ -426,29 +422,26 @@ fn validate(
 ) {
     let result =
         Validator::new(PARSED.clone()).validate(&set(rules.iter()), ValidationMode::Strict);
-    let find = |id: &cedar_policy::PolicyId| {
+    let rule = |id: &cedar_policy::PolicyId| {
         let name: &str = id.as_ref();
-        let rule = rules.iter().find(|rule| &*rule.id == name)?;
-        let text = texts.iter().find(|text| text.origin == rule.listed.origin)?;
-        Some((rule, text))
+        let rule = rules.iter().find(|rule| &*rule.id == name);
+        rule.expect("Cedar names policies of this set alone")
     };
-    let at = |id: &cedar_policy::PolicyId, found: &dyn Diagnostic| match find(id) {
-        Some((rule, text)) => {
-            let mut problem = problem(text, Some(rule.listed.id.clone()), found);
-            if problem.line == 0 {
-                (problem.line, problem.column) = (rule.listed.line, 1);
-            }
-            // Cedar begins each message with the policy, which stands beside it.
-            let named = format!("for policy `{}`, ", rule.listed.id);
-            problem.message = problem.message.replacen(&named, "", 1);
-            problem
+    let at = |id: &cedar_policy::PolicyId, found: &dyn Diagnostic| {
+        let rule = rule(id);
+        let mut problem = problem(&texts[rule.text], Some(rule.listed.id.clone()), found);
+        if problem.line == 0 {
+            (problem.line, problem.column) = (rule.listed.line, 1);
         }
-        None => whole(&texts[0], None, found.to_string()),
+        // Cedar begins each message with the policy, which stands beside it.
+        let named = format!("for policy `{}`, ", rule.listed.id);
+        problem.message = problem.message.replacen(&named, "", 1);
+        problem
     };
     problems.extend(result.validation_errors().map(|error| at(error.policy_id(), error)));
     problems.sort_by(|a, b| (&a.origin, a.line, a.column).cmp(&(&b.origin, b.line, b.column)));
-    let own = result.validation_warnings().map(|warning| at(warning.policy_id(), warning));
-    warnings.extend(own.filter(|warning| !is_ours(&warning.origin)));
+    let own = result.validation_warnings().filter(|found| !rule(found.policy_id()).is_ours());
+    warnings.extend(own.map(|warning| at(warning.policy_id(), warning)));
 }
 
 fn problem(text: &Text, policy: Option<String>, found: &dyn Diagnostic) -> Problem {

@@ -41,7 +41,7 @@ fn check(verdict: Verdict, what: impl Into<String>, detail: impl Into<String>) -
 /// # Errors
 /// Faults of the store.
 pub async fn examine(app: &App) -> Result<Vec<Check>> {
-    let mut checks = vec![ledger(app), switches(app), directory(app).await];
+    let mut checks = vec![ledger(app), switches(app), policy(app), directory(app).await];
     checks.extend(doors(app).await?);
     checks.push(relay(app).await);
     checks.extend(audit(app).await);
@@ -97,6 +97,17 @@ fn spool(app: &App) -> Vec<Check> {
         checks.push(check(Verdict::Look, "submission door", detail));
     }
     checks
+}
+
+fn policy(app: &App) -> Check {
+    let digest = app.gateway.registry().policy.digest();
+    match app.own_policy.is_rejected() {
+        true => {
+            let detail = format!("what is set does not validate, so {digest} stays in force");
+            check(Verdict::Wrong, "policy", detail)
+        }
+        false => check(Verdict::Right, "policy", format!("{digest} is in force")),
+    }
 }
 
 async fn directory(app: &App) -> Check {

@@ -69,9 +69,17 @@ impl OwnPolicy {
     /// Reads the file, if one is named.
     ///
     /// # Errors
-    /// When it cannot be read or is too large.
+    /// When it cannot be read, is too large or does not validate: nothing starts on half of what
+    /// was meant.
     pub fn open(path: Option<&Path>) -> Result<Self> {
-        Ok(Self { file: Mutex::new(read(path)?), rejected: Mutex::default() })
+        let file = read(path)?;
+        Policy::compile([], file.as_slice())?;
+        Ok(Self { file: Mutex::new(file), rejected: Mutex::default() })
+    }
+
+    /// Whether what is set is not in force, since it does not validate any more.
+    pub fn is_rejected(&self) -> bool {
+        self.rejected.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     fn file(&self) -> Option<Text> {
@@ -82,10 +90,10 @@ impl OwnPolicy {
         *self.file.lock().unwrap_or_else(PoisonError::into_inner) = text;
     }
 
-    /// Whether this is another text than the one rejected last; it is from now on.
-    fn reject(&self, digest: PolicyDigest) -> bool {
+    /// Whether this is another text than the one rejected last, if any; it is from now on.
+    fn reject(&self, digest: Option<PolicyDigest>) -> bool {
         let mut last = self.rejected.lock().unwrap_or_else(PoisonError::into_inner);
-        last.replace(digest) != Some(digest)
+        std::mem::replace(&mut *last, digest) != digest
     }
 }
 
@@ -122,10 +130,10 @@ impl App {
     pub async fn compile_policy(&self, own: Own) -> Result<Policy> {
         let (workloads, stored) =
             self.store.read(|tx| Ok((tx.workloads()?, Stored::of(tx)?))).await?;
-        let file = self.own_policy.file().into_iter();
+        let file = self.own_policy.file();
         let texts = match own {
-            Own::File(text) => text.into_iter().chain(stored.map(Text::from)).collect(),
-            Own::Stored(text) => file.chain([text]).collect(),
+            Own::File(text) => both(text, stored.map(Text::from)),
+            Own::Stored(text) => both(file, Some(text)),
             Own::All(text) => vec![text],
         };
         Ok(compile(workloads, texts).await??)
@@ -136,16 +144,19 @@ impl App {
     /// off must not wait for somebody to mend a text.
     pub fn policy_in_force(&self, workloads: &[Workload], stored: Option<Stored>) -> Arc<Policy> {
         let before = self.gateway.registry().policy.clone();
-        let file = self.own_policy.file().into_iter();
-        let texts: Vec<Text> = file.chain(stored.map(Text::from)).collect();
+        let texts = both(self.own_policy.file(), stored.map(Text::from));
         let digest = Policy::digest_of(workloads, &texts);
         if digest == before.digest() {
+            self.own_policy.reject(None);
             return before; // and with it the answers that it has kept
         }
         match Policy::compile(workloads, &texts) {
-            Ok(policy) => Arc::new(policy),
+            Ok(policy) => {
+                self.own_policy.reject(None);
+                Arc::new(policy)
+            }
             Err(rejected) => {
-                if self.own_policy.reject(digest) {
+                if self.own_policy.reject(Some(digest)) {
                     tracing::error!(%rejected, "the policy before stays in force");
                 }
                 before
@@ -175,6 +186,16 @@ impl App {
         self.own_policy.replace_file(text);
         Ok(policy)
     }
+}
+
+/// The file's text and the stored one, each under a name of its own.
+fn both(file: Option<Text>, mut stored: Option<Text>) -> Vec<Text> {
+    if let (Some(file), Some(stored)) = (&file, &mut stored)
+        && file.origin == stored.origin
+    {
+        stored.origin = format!("stored:{}", stored.origin);
+    }
+    file.into_iter().chain(stored).collect()
 }
 
 /// Compiling takes some milliseconds for each hundred grants.

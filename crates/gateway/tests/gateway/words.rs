@@ -1,10 +1,11 @@
 //! What a caller is told stands in `docs/integrate.md`.
 
 const DOCUMENT: &str = include_str!("../../../../docs/integrate.md");
-const CODES: [&str; 3] = [
+const CODES: [&str; 4] = [
     include_str!("../../src/framing.rs"),
     include_str!("../../src/refused.rs"),
     include_str!("../../../connectors/src/call.rs"),
+    include_str!("../../../policy/src/question.rs"),
 ];
 
 /// Everything that a `fn code` of these files can give.

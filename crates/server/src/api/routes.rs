@@ -85,7 +85,7 @@ routes! {
     post "/api/v1/workloads/{workload}/tokens" tokens::rotate_token       Policy "workload.token-rotated";
     delete "/api/v1/workloads/{workload}/tokens/{token}" tokens::revoke_token Policy "workload.token-revoked";
     post "/api/v1/tokens/seen"               tokens::report_token         Respond "token.reported";
-    put  "/api/v1/workloads/{workload}/identities" workloads::put_identities Configure "workload.identities-set";
+    put  "/api/v1/workloads/{workload}/identities" workloads::put_identities Policy "workload.identities-set";
     get  "/api/v1/gateway/authorities"       authorities::list_authorities View;
 
     get  "/api/v1/policy"                    policy::show_policy          View;

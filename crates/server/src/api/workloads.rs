@@ -47,11 +47,12 @@ pub async fn list_workloads(_: Operator, State(app): State<App>) -> Answer<Json<
 }
 
 pub async fn put_identities(
-    by: Operator,
+    asking: Asking,
     State(app): State<App>,
     Path(name): Path<WorkloadName>,
     Json(Identities { identities }): Json<Identities>,
 ) -> Answer<Json<Value>> {
+    let by = asking.may(&app, act(&name, "put_identities"))?;
     let shown = json!({ "workload": name, "identities": identities });
     app.store
         .write(move |tx| {
