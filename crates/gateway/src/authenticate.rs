@@ -93,14 +93,19 @@ pub(crate) fn authenticate<'a>(
         return Err(Refused::TokenUnknown);
     }
     let proxy = facts.proxy.clone().or_else(|| proxy_token(parts));
-    let (mut tokens, mut meant, mut presents_one) = (Vec::new(), None, false);
+    let (mut tokens, mut presents_one) = (Vec::new(), false);
+    // The SDK's own credential says more of which vendor is meant than the proxy's.
+    let (mut by_sdk, mut by_proxy) = (None, None);
     for (index, Addressed { entry, path }) in addressed.iter().enumerate() {
         let presented = presented(cx, entry, path, parts, body);
         presents_one |= presented.is_some();
-        let texts = presented.iter().map(|presented| &presented.token);
-        let texts = texts.chain(proxy.iter().flat_map(ProxyToken::texts));
-        for found in texts.filter_map(|text| registry.token(cx, &entry.vendor.name, text)) {
-            meant.get_or_insert(index);
+        let find = |text| registry.token(cx, &entry.vendor.name, text);
+        if let Some(found) = presented.as_ref().and_then(|presented| find(&presented.token)) {
+            by_sdk.get_or_insert(index);
+            tokens.push(found);
+        }
+        for found in proxy.iter().flat_map(ProxyToken::texts).filter_map(find) {
+            by_proxy.get_or_insert(index);
             tokens.push(found);
         }
     }
@@ -112,7 +117,7 @@ pub(crate) fn authenticate<'a>(
     if workloads.any(|other| *other != workload) {
         return Err(Refused::IdentityMismatch);
     }
-    let addressed = match meant {
+    let addressed = match by_sdk.or(by_proxy) {
         Some(index) => addressed.swap_remove(index),
         None => only(registry, addressed, &workload)?,
     };
