@@ -1,5 +1,7 @@
 //! Where vendors take mail over SMTP, how one logs in there, and what header fields of their own
 //! mean. Data and the reading of those fields; speaks no SMTP and takes no mail apart.
+//!
+//! Vendors whose SMTP log-in is another one than their API's (Mailgun, Amazon SES) are not here.
 
 use model::{Field, FieldSet, Secret, limits};
 
@@ -44,8 +46,6 @@ enum Login {
     User(&'static str),
     /// It is user and password.
     Both,
-    /// It is user and password with a colon between.
-    Pair,
 }
 
 /// What a header field means to the vendor.
@@ -103,20 +103,6 @@ pub static SMTP_VENDORS: &[SmtpVendor] = &[
         fields: &[],
     },
     SmtpVendor {
-        connector: "mailgun",
-        host: Some("smtp.mailgun.org:587"),
-        login: Login::Pair,
-        stamp: Some(Stamp {
-            field: "X-Mailgun-Variables",
-            form: Form::Object { bytes: limits::CUSTOM_ARGS_BYTES },
-        }),
-        fields: &[
-            ("x-mailgun-recipient-variables", Instruction),
-            ("x-mailgun-template*", Instruction),
-            ("x-mailgun-*", Setting),
-        ],
-    },
-    SmtpVendor {
         connector: "postmark",
         host: Some("smtp.postmarkapp.com:587"),
         login: Login::Both,
@@ -150,16 +136,13 @@ impl SmtpVendor {
         SMTP_VENDORS.iter().find(|vendor| vendor.connector == connector)
     }
 
-    /// User and password for the vendor's SMTP host; `None` when the credential is not of its form.
-    pub fn login(&self, credential: &Secret<String>) -> Option<(String, Secret<String>)> {
-        match self.login {
-            Login::User(user) => Some((user.to_owned(), credential.clone())),
-            Login::Both => Some((credential.expose().clone(), credential.clone())),
-            Login::Pair => {
-                let (user, password) = credential.expose().split_once(':')?;
-                Some((user.to_owned(), Secret::new(password.to_owned())))
-            }
-        }
+    /// User and password for the vendor's SMTP host.
+    pub fn login(&self, credential: &Secret<String>) -> (String, Secret<String>) {
+        let user = match self.login {
+            Login::User(user) => user.to_owned(),
+            Login::Both => credential.expose().clone(),
+        };
+        (user, credential.clone())
     }
 
     /// What a header field means to this vendor; `None` when it documents no such field.
@@ -321,10 +304,10 @@ mod tests {
         check("sendgrid", Some(own), false, field, kept);
         let dropped = r#"{"unique_args":{"cordon_ref":"c1.a.b"}, "category":"receipt"}"#;
         check("sendgrid", Some(own), true, field, dropped);
-        let field = "X-Mailgun-Variables";
+        let field = "X-MC-Metadata";
         let kept = r#"{"order":7, "cordon_ref":"c1.a.b"}"#;
-        check("mailgun", Some(r#"{"order":7}"#), false, field, kept);
-        check("mailgun", Some(r#"{"order":7}"#), true, field, r#"{"cordon_ref":"c1.a.b"}"#);
+        check("mandrill", Some(r#"{"order":7}"#), false, field, kept);
+        check("mandrill", Some(r#"{"order":7}"#), true, field, r#"{"cordon_ref":"c1.a.b"}"#);
         check("postmark", None, false, "X-PM-Metadata-cordon_ref", "c1.a.b");
         assert_eq!(stamped("resend", None, false), None);
     }
@@ -342,12 +325,9 @@ mod tests {
         ] {
             assert!(vendor("sendgrid").check_stamp(value).is_err(), "{value}");
         }
-        assert_eq!(
-            vendor("mailgun").meaning("X-Mailgun-Recipient-Variables"),
-            Some(Meaning::Instruction)
-        );
-        assert_eq!(vendor("mailgun").meaning("X-Mailgun-Tag"), Some(Meaning::Setting));
-        assert_eq!(vendor("mailgun").meaning("X-Other"), None);
+        assert_eq!(vendor("mandrill").meaning("X-MC-MergeVars"), Some(Meaning::Instruction));
+        assert_eq!(vendor("mandrill").meaning("X-MC-Tags"), Some(Meaning::Setting));
+        assert_eq!(vendor("mandrill").meaning("X-Other"), None);
         assert_eq!(vendor("postmark").meaning("X-PM-Metadata-order"), Some(Meaning::Custom));
     }
 
@@ -360,16 +340,10 @@ mod tests {
     #[test]
     fn a_credential_logs_in_as_its_vendor_wants_it() {
         let check = |name: &str, credential: &str| {
-            let login = vendor(name).login(&Secret::new(credential.to_owned()));
-            login.map(|(user, password)| (user, password.expose().clone()))
+            let (user, password) = vendor(name).login(&Secret::new(credential.to_owned()));
+            format!("{user} {}", password.expose())
         };
-        let pair = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
-        assert_eq!(check("sendgrid", "SG.x"), pair("apikey", "SG.x"));
-        assert_eq!(check("postmark", "token"), pair("token", "token"));
-        assert_eq!(
-            check("mailgun", "postmaster@mg.example:pw"),
-            pair("postmaster@mg.example", "pw")
-        );
-        assert_eq!(check("mailgun", "key"), None);
+        assert_eq!(check("sendgrid", "SG.x"), "apikey SG.x");
+        assert_eq!(check("postmark", "token"), "token token");
     }
 }

@@ -3,11 +3,13 @@
 //! but what anybody could ask it.
 
 mod company;
+mod postfix;
 mod program;
 pub mod vault;
 pub mod web;
 
 pub use company::{Company, LIST, Shop, receipt};
+pub use postfix::Postfix;
 pub use program::{Program, Said, binary, output};
 
 use std::time::Duration;

@@ -115,7 +115,7 @@ async fn open(cx: &Cx, entry: &VendorEntry) -> Result<Session, Refused> {
     let smtp = SmtpVendor::of(entry.connector.name()).ok_or(Refused::NoSmtp)?;
     let credential = entry.credential.as_ref().ok_or(Refused::CredentialMissing)?;
     credential.check(cx.world.now())?;
-    let login = smtp.login(credential.secret()).ok_or(Refused::CredentialMissing)?;
+    let login = smtp.login(credential.secret());
     let place = entry.vendor.smtp.as_deref().or(smtp.host).ok_or(Refused::EndpointRefused)?;
     let (host, port) = place.rsplit_once(':').ok_or(Refused::EndpointRefused)?;
     let port: u16 = port.parse().map_err(|_| Refused::EndpointRefused)?;

@@ -1,5 +1,7 @@
 //! A gateway with a spool, a submission door and a vendor that takes mail over SMTP.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -143,19 +145,22 @@ pub struct Office {
     pub recovered: SpoolRecovered,
     roots: Arc<RootCertStore>,
     tls: Arc<rustls::ServerConfig>,
-    door: u16,
+    /// The certificate of its submission door, as PEM.
+    pub certificate: String,
+    /// The port of its submission door.
+    pub door: u16,
     stop: Option<oneshot::Sender<()>>,
     releasing: JoinHandle<anyhow::Result<()>>,
 }
 
-fn certificate() -> (Arc<rustls::ServerConfig>, Arc<RootCertStore>) {
+fn certificate() -> (Arc<rustls::ServerConfig>, Arc<RootCertStore>, String) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
     let mut roots = RootCertStore::empty();
     let root = CertificateDer::from_pem_slice(chain.as_bytes()).expect("PEM");
     roots.add(root).expect("a root");
     let tls = mail::server_config(chain.as_bytes(), key.as_bytes()).expect("it fits");
-    (tls, Arc::new(roots))
+    (tls, Arc::new(roots), chain)
 }
 
 fn spool(dir: &std::path::Path, world: &World, limits: SpoolLimits) -> (Spool, SpoolRecovered) {
@@ -169,7 +174,7 @@ impl Office {
     }
 
     pub async fn with(change: impl FnOnce(&mut Setup), limits: SpoolLimits) -> Self {
-        let (tls, roots) = certificate();
+        let (tls, roots, certificate) = certificate();
         let post = Post::open(tls.clone()).await;
         let vendor = FakeVendor::accepting().await;
         let smtp = Some(post.place.clone());
@@ -185,7 +190,20 @@ impl Office {
         house.gateway.wait_in(spool);
         let door = serve(house.gateway.clone(), &tls).await;
         let (stop, releasing) = release(house.gateway.clone());
-        Self { house, post, vendor, clock, spool_dir, recovered, roots, tls, door, stop, releasing }
+        Self {
+            house,
+            post,
+            vendor,
+            clock,
+            spool_dir,
+            recovered,
+            roots,
+            tls,
+            certificate,
+            door,
+            stop,
+            releasing,
+        }
     }
 
     /// The process ends without a word and starts again: nothing is left but what is on disk.

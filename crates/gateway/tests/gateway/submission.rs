@@ -318,6 +318,19 @@ async fn a_crash_between_the_record_and_the_removal_sends_nothing_twice() {
 }
 
 #[tokio::test]
+async fn a_disk_that_takes_nothing_takes_no_mail() {
+    let office = Office::open().await;
+    std::fs::remove_dir(office.spool_dir.path()).expect("nothing is in it");
+    let reply = office.submit("ann@example.org", MAIL).await;
+    assert_eq!((reply.code, reply.enhanced.as_deref()), (452, Some("4.3.1")));
+    assert!(reply.text.starts_with("spool-down: "), "{}", reply.text);
+    std::fs::create_dir(office.spool_dir.path()).expect("it is back");
+    assert_eq!(office.submit("ann@example.org", MAIL).await.code, 250);
+    office.post.asked(1).await;
+    office.emptied().await;
+}
+
+#[tokio::test]
 async fn a_full_spool_takes_no_more_mail() {
     let limits = SpoolLimits { vendor_entries: 1, ..SpoolLimits::default() };
     let mut office = Office::with(|setup| setup.switch = Switch::Hold, limits).await;
