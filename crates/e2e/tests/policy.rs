@@ -194,6 +194,7 @@ async fn a_policy_file_is_read_at_start_and_again_when_asked() {
 /// Every route that policy decides, with a body that fits it.
 fn decided() -> [(Method, &'static str, Value); 10] {
     let grant = json!({ "purposes": ["receipts"], "fields": ["email"] });
+    let rotation = json!({ "vendor": "sendgrid", "grace_seconds": 0 });
     [
         (Method::POST, "/api/v1/vendors", json!({ "connector": "twilio" })),
         (Method::PATCH, "/api/v1/vendors/sendgrid", json!({ "retention_days": 10 })),
@@ -203,7 +204,7 @@ fn decided() -> [(Method, &'static str, Value); 10] {
         (Method::POST, "/api/v1/workloads", json!({ "name": "blog", "grants": [] })),
         (Method::PUT, "/api/v1/workloads/shop/grants/sendgrid", grant),
         (Method::DELETE, "/api/v1/workloads/shop/tokens/tok_5f0c1f0e6a51", Value::Null),
-        (Method::POST, "/api/v1/workloads/shop/tokens", json!({ "vendor": "sendgrid" })),
+        (Method::POST, "/api/v1/workloads/shop/tokens", rotation),
         (Method::PUT, "/api/v1/workloads/shop/identities", json!({ "identities": [] })),
     ]
 }

@@ -1,6 +1,7 @@
 //! Mail from a real program (Python's smtplib) through the submission door to a real mail server
 //! (Debian's Postfix) in the vendor's place, which asks for TLS and a log-in, while the program is
-//! killed (`kill -9`) again and again. Where there is no Postfix, the story says so and is not told.
+//! killed (`kill -9`) again and again. Where there is no Postfix, the story says so and is not
+//! told.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};

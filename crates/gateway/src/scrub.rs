@@ -122,8 +122,9 @@ fn parts(credential: &str) -> Vec<&str> {
 }
 
 /// As it is; as JSON, URLs, forms and hexadecimal write it.
-fn plain_forms(text: &str) -> [String; 8] {
+fn plain_forms(text: &str) -> [String; 10] {
     let percent = utf8_percent_encode(text, UNRESERVED).to_string();
+    let whole = utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let hex = crypto::to_hex(text.as_bytes());
     [
         text.to_owned(),
@@ -132,6 +133,8 @@ fn plain_forms(text: &str) -> [String; 8] {
         in_json(text, |letter| format!("\\u{:04X}", u32::from(letter))),
         lower_escapes(&percent),
         percent,
+        lower_escapes(&whole),
+        whole,
         hex.to_ascii_uppercase(),
         hex,
     ]

@@ -3,8 +3,9 @@
 //! `kind` is `call` or `import` (a disclosure; `person` is null when the call concerned nobody),
 //! `refused` (nothing left), or `outcome` (a call of an earlier run that was open there is now
 //! `settled`). `held_until` null: never. What policy was asked is in `policy`, `asked_fields`,
-//! `region` and `consent` (words parted by commas), null in rows of a time when it was not recorded;
-//! `people` and `lists` (one a line) are of refused calls, which have no rows of persons.
+//! `region` and `consent` (words parted by commas), null in rows of a time when it was not
+//! recorded; `people` and `lists` (one a line) are of refused calls, which have no rows of
+//! persons.
 
 use std::fs::File;
 use std::path::Path;

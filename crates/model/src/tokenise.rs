@@ -1,10 +1,10 @@
 //! Tokens that stand for values at a vendor and that only we can turn back.
 //!
-//! Deterministic authenticated encryption: the same value of the same field is the same token at one
-//! vendor, so that the vendor can count and join, and another one elsewhere. AES-256-GCM-SIV
-//! (RFC 8452) under one key per vendor, with the field as associated data. Its nonce is fixed: unlike
-//! GCM it stays safe then, and shows no more than that two values are equal, which is what is wanted
-//! (§9 there; values are short and far fewer than 2^32 per key).
+//! Deterministic authenticated encryption: the same value of the same field is the same token at
+//! one vendor, so that the vendor can count and join, and another one elsewhere. AES-256-GCM-SIV
+//! (RFC 8452) under one key per vendor, with the field as associated data. Its nonce is fixed:
+//! unlike GCM it stays safe then, and shows no more than that two values are equal, which is what
+//! is wanted (§9 there; values are short and far fewer than 2^32 per key).
 
 use std::fmt;
 

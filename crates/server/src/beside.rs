@@ -35,7 +35,8 @@ impl Coded for NotAdmitted {
 /// the same record in the audit log. Needs no server; one that runs there goes by it at once.
 ///
 /// # Errors
-/// [`NotAdmitted`], [`OperatorDenied`](policy::OperatorDenied), [`switches::Loosening`]; when the root key or the store cannot be had.
+/// [`NotAdmitted`], [`OperatorDenied`](policy::OperatorDenied), [`switches::Loosening`]; when the
+/// root key or the store cannot be had.
 pub async fn switch_beside(
     data: &Path,
     token: &Secret<String>,

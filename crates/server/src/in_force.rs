@@ -1,8 +1,8 @@
 //! The policy in force: from which texts it is compiled, when it changes, and which one it was.
 //!
-//! An operator's own text comes from the file that `cordon.toml` names, from `cordon policy set`, or
-//! from both; the grants of workloads are rendered beside it. A text that does not validate changes
-//! nothing: the policy before stays in force.
+//! An operator's own text comes from the file that `cordon.toml` names, from `cordon policy set`,
+//! or from both; the grants of workloads are rendered beside it. A text that does not validate
+//! changes nothing: the policy before stays in force.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -8,9 +8,9 @@ CREATE TABLE identities (
 );
 CREATE INDEX identities_by_workload ON identities (workload);
 
--- A private authority for one vendor's host. Its root's certificate is handed out; its root's key is
--- kept nowhere, and the issuing key is sealed before it comes here. A successor is made before it
--- ends, and both stay until then.
+-- A private authority for one vendor's host. Its root's certificate is handed out; its root's key
+-- is kept nowhere, and the issuing key is sealed before it comes here. A successor is made before
+-- it ends, and both stay until then.
 CREATE TABLE authorities (
     fingerprint TEXT   NOT NULL PRIMARY KEY, -- SHA-256 of the root's certificate, hexadecimal
     host        TEXT   NOT NULL,

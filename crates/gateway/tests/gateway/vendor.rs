@@ -241,5 +241,6 @@ async fn a_credential_across_chunks_is_found_and_so_is_one_in_base64() {
         answer.text()
     );
     let inner = &encoded[16..encoded.len() - 8];
-    assert!(!answer.text().contains(inner) && !answer.text().contains("%2E"));
+    let text = answer.text();
+    assert!(!text.contains(inner) && !text.contains("%2E"), "{text}");
 }

@@ -44,8 +44,8 @@ macro_rules! routes {
             verb: verb!($($verb)?),
         }),*];
 
-        /// The router, each handler behind the check of its own gate: no body is read before, but on
-        /// a route that policy decides, which has to know about what it is asked.
+        /// The router, each handler behind the check of its own gate: no body is read before, but
+        /// on a route that policy decides, which has to know about what it is asked.
         pub fn router(app: &App) -> Router<App> {
             Router::new()
                 $(.route($path, {
