@@ -91,6 +91,7 @@ fn as_coded<'e>(cause: &'e (dyn std::error::Error + 'static)) -> Option<&'e dyn 
         }};
     }
     one_of!(
+        connectors::FileError,
         model::error::Malformed,
         model::Misfit,
         policy::OperatorDenied,
