@@ -171,7 +171,8 @@ fn fields(raw: &[u8]) -> Result<(Vec<Field>, usize), Unreadable> {
         if next > limits::MAIL_HEADER_BYTES || fields.len() >= limits::MAIL_HEADERS {
             return Err(Unreadable::TooManyParts);
         }
-        if line.contains(&0) {
+        // A bare end of line is one to some readers, who then see a field more.
+        if line.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
             return Err(Unreadable::Ambiguous);
         }
         if line.starts_with(b" ") || line.starts_with(b"\t") {
@@ -292,6 +293,8 @@ mod tests {
             ("Subject : a\r\n\r\n", Unreadable::Ambiguous),
             (": a\r\n\r\n", Unreadable::Ambiguous),
             ("Subject: a\0b\r\n\r\n", Unreadable::Ambiguous),
+            ("Subject: a\nBcc: b@x.example\r\n\r\n", Unreadable::Ambiguous),
+            ("Subject: a\rBcc: b@x.example\r\n\r\n", Unreadable::Ambiguous),
             ("To: a@x.example\r\nTO: b@x.example\r\n\r\n", Unreadable::Ambiguous),
             ("Subject: a\r\nsubject: b\r\n\r\n", Unreadable::Ambiguous),
         ] {
