@@ -68,6 +68,11 @@ pub(crate) fn with_query_value(url: &str, key: &str, value: &str) -> String {
     format!("{base}{joint}{key}={}{fragment}", encode(value))
 }
 
+/// Whether every escape in it is one, and what they stand for is UTF-8.
+pub(crate) fn decodes(text: &str) -> bool {
+    decode(text).is_some()
+}
+
 fn decode(text: &str) -> Option<String> {
     let mut rest = text.as_bytes();
     while let Some(at) = rest.iter().position(|&byte| byte == b'%') {

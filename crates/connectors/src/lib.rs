@@ -13,6 +13,7 @@ mod json;
 mod media_type;
 mod multipart;
 mod net;
+pub mod parsers;
 mod personal;
 pub mod recording;
 pub mod reference;

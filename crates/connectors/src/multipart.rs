@@ -4,6 +4,7 @@
 use model::limits;
 
 use crate::call::Unreadable;
+use crate::form;
 use crate::media_type::MediaType;
 
 /// One part, its head as it was written.
@@ -59,6 +60,10 @@ pub(crate) fn parse(body: &[u8], boundary: &str) -> Result<Vec<Part>, Unreadable
             .ok_or_else(|| wrong(number, "its boundary is not a line"))?;
         let end = find(inner, delimiter.as_bytes())
             .ok_or_else(|| wrong(number, "it does not end at a boundary"))?;
+        // Readers that take any end of line would see a boundary after a bare one, too.
+        if find(&inner[..end], opening.as_bytes()).is_some() {
+            return Err(wrong(number, "it holds its own boundary"));
+        }
         parts.push(part(&inner[..end], number)?);
         rest = &inner[end + delimiter.len()..];
     }
@@ -134,7 +139,7 @@ fn is_known_charset(content_type: &str) -> bool {
 /// The name in `form-data; name="…"; filename="…"`, and whether it is a file's.
 fn named(disposition: &str) -> Option<(String, bool)> {
     let mut rest = disposition.strip_prefix("form-data")?.trim_start();
-    let (mut name, mut is_file) = (None, false);
+    let (mut name, mut file, mut extended) = (None, None, None);
     while let Some(parameter) = rest.strip_prefix(';') {
         let (key, value) = parameter.trim_start().split_once('=')?;
         let (value, after) = match value.strip_prefix('"') {
@@ -146,13 +151,21 @@ fn named(disposition: &str) -> Option<(String, bool)> {
         }
         match key.to_ascii_lowercase().as_str() {
             "name" if name.is_none() => name = Some(value.to_owned()),
-            "filename" | "filename*" => is_file = true,
+            "filename" if file.is_none() => file = Some(value),
+            "filename*" if extended.is_none() && is_extended(value) => extended = Some(value),
             _ => return None,
         }
         rest = after.trim_start();
     }
     let name = name.filter(|name| !name.is_empty() && !name.contains('%'))?;
-    rest.is_empty().then_some((name, is_file))
+    rest.is_empty().then(|| (name, file.or(extended).is_some()))
+}
+
+/// Whether this is an extended value in UTF-8 (RFC 8187); readers drop a part with a broken one.
+fn is_extended(value: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~%".contains(&byte);
+    let charset = value.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("utf-8''"));
+    charset && value[7..].bytes().all(plain) && form::decodes(&value[7..])
 }
 
 fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
@@ -196,10 +209,20 @@ mod tests {
             "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nv\r\n--x",
             "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nv\r\n--x--\r\nepilogue",
             "--x\nContent-Disposition: form-data; name=\"a\"\n\nv\n--x--",
+            "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nv\n--x\nw\r\n--x--",
+            &head("Content-Disposition: form-data; name= a"),
+            &head("Content-Disposition: form-data; name=a b"),
+            &head("Content-Disposition: form-data; name=a\"b\""),
+            &head(
+                "Content-Disposition: form-data; name=\"a\"\r\nContent-Type: text/plain; charset =utf-7",
+            ),
             "--x \r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nv\r\n--x--",
             &head("Content-Disposition: form-data"),
             &head("Content-Disposition: form-data; name=\"a\"; name=\"b\""),
             &head("Content-Disposition: form-data; name*=utf-8''a"),
+            &head("Content-Disposition: form-data; name=\"a\"; filename*=utf-8'b"),
+            &head("Content-Disposition: form-data; name=\"a\"; filename*=utf-8''b%zz"),
+            &head("Content-Disposition: form-data; name=\"a\"; filename=b; filename=c"),
             &head("Content-Disposition: form-data; name=\"a\\\"b\""),
             &head("Content-Disposition: form-data; name=\"a%22\""),
             &head(
