@@ -109,7 +109,8 @@ pub(super) async fn answer<A: Answers>(
         answered
     });
     task.await.unwrap_or_else(|why| {
-        tracing::error!(%why, "a call's task failed");
+        // Its words may quote data; the place is logged where it happened.
+        tracing::error!(panicked = why.is_panic(), "a call's task failed");
         // How much was read is not known; the library closes a connection that it cannot use.
         Answered { response: fault(), body_read: true }
     })
