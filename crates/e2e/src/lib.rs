@@ -3,6 +3,7 @@
 //! but what anybody could ask it.
 
 mod company;
+pub mod faults;
 mod postfix;
 mod program;
 pub mod vault;

@@ -9,7 +9,11 @@ use anyhow::{Context as _, Result, ensure};
 pub type Installed = Vec<(&'static str, PathBuf)>;
 
 /// Debian packages of programs that stories run: the program to look for, and its package.
-const PROGRAMS: [(&str, &str); 1] = [("/usr/sbin/postfix", "postfix")];
+const PROGRAMS: [(&str, &str); 3] = [
+    ("/usr/sbin/postfix", "postfix"),
+    ("/usr/bin/strace", "strace"),
+    ("/usr/bin/openssl", "openssl"),
+];
 
 /// Installs everything that is missing and says where it is.
 pub fn all() -> Result<Installed> {
