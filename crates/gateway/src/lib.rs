@@ -57,7 +57,7 @@ pub use credential::{Credential, GoodUntil};
 pub use cx::{GatewayKeys, Patience};
 pub use door::{DoorTls, Listens, TlsFiles};
 pub use egress::{Egress, Resolve, host_port, native_roots, roots_in};
-pub use framing::Broken;
+pub use framing::{Broken, Framing};
 pub use hold::HOLD;
 pub use live::Freshness;
 pub use mark::{mark_of, mark_of_digest, pieces, token_marks};
