@@ -15,7 +15,7 @@ use model::{
 };
 
 pub use connector::ConnectorCommand;
-pub use gateway::{Gateway, GatewayCommand, Sidecar};
+pub use gateway::{Gateway, GatewayCommand, Sidecar, Tail};
 pub use workload::{Identities, TokenSeen, WorkloadCommand};
 
 /// Know what every vendor holds of your users. When one is breached: cut it off, know exactly who
@@ -69,10 +69,10 @@ pub enum Command {
     /// Connectors: what Cordon knows of vendors' APIs, and files that add one
     #[command(subcommand)]
     Connector(ConnectorCommand),
-    /// Workloads: what each may give to whom
+    /// Workloads: what each may give to whom, and how much
     #[command(subcommand)]
     Workload(WorkloadCommand),
-    /// The gateway: what callers of its proxy believe; a sidecar that carries to it
+    /// The gateway: how it does, what goes through it, what callers of its proxy believe; a sidecar
     Gateway(Gateway),
     /// Policy: who may give what to whom, and why a call is decided so
     #[command(subcommand)]
@@ -236,7 +236,7 @@ pub enum OperatorCommand {
     /// Make an operator; prints the token once
     Add {
         name: OperatorName,
-        /// `viewer`, `engineer`, `responder`, `approver`, `admin`; may be given again
+        /// `monitor`, `viewer`, `engineer`, `responder`, `approver`, `admin`; may be given again
         #[arg(long = "role", required = true)]
         roles: Vec<String>,
     },

@@ -4,6 +4,7 @@ pub mod call;
 pub mod connector;
 pub mod doctor;
 pub mod drill;
+pub mod gateway;
 pub mod policy;
 pub mod requests;
 pub mod serve;

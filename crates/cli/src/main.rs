@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use serde_json::json;
 
-use crate::args::{Cli, Command, ConnectorCommand, Gateway};
+use crate::args::{Cli, Command, ConnectorCommand, Gateway, GatewayCommand};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -56,6 +56,12 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Doctor => commands::doctor::run(&global).await,
         Command::Policy(command) => commands::policy::run(command, &global).await,
         Command::Detokenise(asked) => commands::policy::detokenise(asked, &global).await,
+        Command::Gateway(Gateway { command: Some(GatewayCommand::Tail(tail)), .. }) => {
+            commands::gateway::tail(&tail, &global).await
+        }
+        Command::Gateway(Gateway { command: Some(GatewayCommand::Status), .. }) => {
+            commands::gateway::status(&global).await
+        }
         other => commands::call::run(other, &global).await,
     }
 }

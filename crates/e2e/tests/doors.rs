@@ -63,7 +63,7 @@ async fn every_route_refuses_strangers_and_those_without_its_permission() {
             assert_eq!(answer.refusal(), (401, "unauthorised".to_owned()), "{method} {url}");
         }
         // Routes that policy decides have to know about what it is asked: `policy.rs` tries them.
-        if !matches!(permission.as_str(), "view" | "policy") {
+        if !matches!(permission.as_str(), "measure" | "view" | "policy") {
             let answer = send(method.clone(), &url, &[("authorization", &viewer)], "{").await;
             assert_eq!(answer.refusal(), (403, "not-permitted".to_owned()), "{method} {url}");
         }

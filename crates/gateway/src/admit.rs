@@ -19,11 +19,13 @@ use crate::door::Facts;
 use crate::framing::Broken;
 use crate::guard::BROKEN;
 use crate::hold::{Envelope, HOLD, Waiting, What};
+use crate::limit::Room;
 use crate::refused::Refused;
 use crate::registry::{Registry, VendorEntry};
 use crate::seen::Account;
 use crate::stated::Stated;
 use crate::token;
+use crate::trace::{Phase, TRACEPARENT, TraceParent};
 
 /// A request as it comes in.
 pub(crate) enum Arrival {
@@ -56,6 +58,8 @@ pub(crate) struct Admitted {
     /// What the call states of itself.
     pub stated: Stated,
     pub operation: Option<&'static Operation>,
+    /// What it gave to this vendor lately, and the limits that hold for that.
+    pub room: Room,
     pub method: http::Method,
     pub path: String,
     pub query: Option<String>,
@@ -87,8 +91,12 @@ pub(crate) async fn admit(
     account: &mut Account,
     arrival: Arrival,
 ) -> Result<Admitted, Refused> {
+    account.enter(Phase::Admit);
     match arrival {
-        Arrival::Door(request, facts) => admit_caller(cx, account, request, facts).await,
+        Arrival::Door(request, facts) => {
+            account.seen.trace = trace(request.headers());
+            admit_caller(cx, account, request, facts).await
+        }
         Arrival::Mail { vendor, shown, waiting, body } => {
             admit_waiting(cx, account, vendor, waiting, body, Some(shown))
         }
@@ -142,13 +150,11 @@ async fn admit_caller(
         token::check(account, key, token, facts.from)?;
     }
     let known = registry.workloads.get(&workload);
-    let mode = known.and_then(|workload| workload.mode).unwrap_or(entry.vendor.mode);
-    account.seen.mode = Some(mode);
-    let waits = match cx.registry.may_leave(&entry.vendor.name) {
-        Err(Refused::Held) if cannot_wait(&parts.headers) => true,
-        may => may.map(|()| false)?,
-    };
+    let mode = mode(account, known, entry);
+    let waits = is_to_wait(cx, entry, cannot_wait(&parts.headers))?;
     check_ready(entry, account)?;
+    let room = Room::of(cx, &registry, &workload, &entry.vendor.name);
+    room.pace(account, mode)?;
     let stated = Stated::in_headers(&parts.headers)?;
     let Held { bytes, place } = match early {
         Some(held) => held,
@@ -161,6 +167,7 @@ async fn admit_caller(
         workload,
         mode,
         operation,
+        room,
         method: parts.method,
         path: path.to_owned(),
         query: parts.uri.query().map(str::to_owned),
@@ -194,8 +201,7 @@ fn admit_waiting(
         token::check(account, key, token, from)?;
     }
     let known = registry.workloads.get(&workload);
-    let mode = known.and_then(|workload| workload.mode).unwrap_or(entry.vendor.mode);
-    account.seen.mode = Some(mode);
+    let mode = mode(account, known, entry);
     let (operation, envelope, (method, path, query, headers)) = match what {
         What::Mail(envelope) => {
             let parts = (http::Method::POST, String::new(), None, HeaderMap::new());
@@ -215,6 +221,7 @@ fn admit_waiting(
     Ok(Admitted {
         purpose: purpose(known, &vendor, &stated),
         stated,
+        room: Room::of(cx, &registry, &workload, &vendor),
         workload,
         mode,
         operation,
@@ -256,6 +263,7 @@ fn admit_own(
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(request.content_type));
     headers.insert(header::USER_AGENT, HeaderValue::from_static("cordon"));
     Ok(Admitted {
+        room: Room::of(cx, &registry, &workload, &vendor),
         workload,
         mode: Mode::Enforce,
         purpose,
@@ -272,6 +280,28 @@ fn admit_own(
         vendor,
         registry,
     })
+}
+
+/// How far the gateway goes: as the workload's own mode says, else as the vendor's.
+fn mode(account: &mut Account, known: Option<&Workload>, entry: &VendorEntry) -> Mode {
+    let mode = known.and_then(|workload| workload.mode).unwrap_or(entry.vendor.mode);
+    account.seen.mode = Some(mode);
+    mode
+}
+
+/// Whether what comes in waits in the spool, since its vendor is on hold and its caller cannot.
+fn is_to_wait(cx: &Cx, entry: &VendorEntry, cannot_wait: bool) -> Result<bool, Refused> {
+    match cx.registry.may_leave(&entry.vendor.name) {
+        Err(Refused::Held) if cannot_wait => Ok(true),
+        may => may.map(|()| false),
+    }
+}
+
+/// The caller's trace, if it names one.
+fn trace(headers: &HeaderMap) -> Option<TraceParent> {
+    let mut given = headers.get_all(TRACEPARENT).iter();
+    let trace = TraceParent::parse(given.next()?.to_str().ok()?)?;
+    given.next().is_none().then_some(trace)
 }
 
 fn know_vendor(account: &mut Account, entry: &VendorEntry) {

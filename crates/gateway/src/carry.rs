@@ -5,6 +5,7 @@ use crate::cx::Cx;
 use crate::decide::decide;
 use crate::dispatch::dispatch;
 use crate::hold::hold;
+use crate::limit::limit;
 use crate::read::read;
 use crate::record::record;
 use crate::refused::Refused;
@@ -22,6 +23,7 @@ pub(crate) async fn carry(
     let request = admit(cx, account, arrival).await?; // who is calling, within limits
     let reading = read(account, &request)?; // which operation, which people, which fields
     let verdict = decide(account, &request, &reading)?; // allow, drop, pseudonymise, refuse
+    limit(cx, account, &request, &reading, &verdict)?; // within what it may send in this time
     let outgoing = transform(cx, account, &request, &reading, &verdict)?; // what is to leave
     if request.waits {
         return hold(cx, account, &request).await; // in the spool; decided again when it leaves

@@ -8,7 +8,9 @@ use ledger::Ledger;
 use model::{MacKey, TokeniseKey, VendorName, World, limits};
 use tokio::sync::{Notify, Semaphore};
 
+use crate::crowd::Crowd;
 use crate::egress::Egress;
+use crate::flow::Flows;
 use crate::live::Live;
 use crate::seen::Seen;
 use crate::spool::Spool;
@@ -79,6 +81,10 @@ pub(crate) struct Cx {
     pub relays: Relays,
     /// Bytes of bodies that may be held.
     pub bodies: Arc<Semaphore>,
+    /// What each workload gives each vendor.
+    pub flows: Flows,
+    /// Refusals that are not recorded one by one.
+    pub crowd: Crowd,
     lanes: Mutex<HashMap<VendorName, Arc<Semaphore>>>,
 }
 
@@ -103,6 +109,8 @@ impl Cx {
             spool: OnceLock::new(),
             relays: Relays::default(),
             bodies: Arc::new(Semaphore::new(limits::GATEWAY_BODIES_BYTES)),
+            flows: Flows::default(),
+            crowd: Crowd::default(),
             lanes: Mutex::default(),
         }
     }

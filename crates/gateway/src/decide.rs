@@ -15,6 +15,7 @@ use crate::admit::{Admitted, operation_name};
 use crate::read::Reading;
 use crate::refused::Refused;
 use crate::seen::Account;
+use crate::trace::Phase;
 
 /// What is to happen to a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +54,7 @@ pub(crate) fn decide(
     request: &Admitted,
     reading: &Reading,
 ) -> Result<Verdict, Refused> {
+    account.enter(Phase::Decide);
     let actions = &request.entry().vendor.actions;
     let fields = reading.fields();
     let enforced = request.mode == Mode::Enforce;

@@ -16,6 +16,7 @@ use crate::registry::VendorEntry;
 use crate::reply::Reply;
 use crate::scrub::Cleaner;
 use crate::seen::{Account, micros};
+use crate::trace::Phase;
 use crate::transform::Outgoing;
 
 /// What became of a call.
@@ -35,6 +36,7 @@ pub(crate) async fn dispatch(
     request: &Admitted,
     outgoing: Outgoing,
 ) -> Answer {
+    account.enter(Phase::Dispatch);
     let entry = request.entry();
     let Some(credential) = &entry.credential else {
         return Answer::NotSent(Refused::CredentialMissing);

@@ -9,16 +9,21 @@ mod admit;
 mod authenticate;
 mod authority;
 mod body;
+mod bucket;
 mod carry;
 mod credential;
+mod crowd;
 mod cx;
 mod decide;
 mod dispatch;
 mod door;
 mod egress;
+mod flow;
 mod framing;
 mod guard;
+mod history;
 mod hold;
+mod limit;
 mod live;
 mod mark;
 mod own;
@@ -38,6 +43,7 @@ mod spool;
 mod stated;
 mod submission;
 mod token;
+mod trace;
 mod transform;
 mod wire;
 
@@ -48,7 +54,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use ledger::{Ledger, Outcome, RefusedCall};
-use model::{CallId, Coded as _, VendorName, World};
+use model::{CallId, Coded as _, Hour, VendorName, Volume, WorkloadName, World};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
@@ -57,7 +63,9 @@ pub use credential::{Credential, GoodUntil};
 pub use cx::{GatewayKeys, Patience};
 pub use door::{DoorTls, Listens, TlsFiles};
 pub use egress::{Egress, Resolve, host_port, native_roots, roots_in};
+pub use flow::{FlowNow, Terms};
 pub use framing::{Broken, Framing};
+pub use history::Usual;
 pub use hold::HOLD;
 pub use live::Freshness;
 pub use mark::{mark_of, mark_of_digest, pieces, token_marks};
@@ -69,6 +77,7 @@ pub use sidecar::{NotLoopback, Sidecar, SidecarFiles, check_loopback};
 pub use spool::{Backlog, Kind, Lane, NotKept, Spool, SpoolLimits, SpoolRecovered, Taken};
 pub use stated::{CONSENT, PURPOSE, REGION};
 pub use token::{SeenToken, TokenEntry};
+pub use trace::{Phase, Phases, TraceParent};
 
 use admit::Arrival;
 use carry::carry;
@@ -139,6 +148,23 @@ impl Gateway {
     /// How much waits for this vendor.
     pub fn backlog(&self, vendor: &VendorName) -> Backlog {
         self.cx.spool.get().map(|spool| spool.backlog(vendor)).unwrap_or_default()
+    }
+
+    /// Takes in what a workload gave a vendor in an hour before the start, as the ledger has it.
+    pub fn remember(
+        &self,
+        workload: &WorkloadName,
+        vendor: &VendorName,
+        hour: Hour,
+        volume: Volume,
+    ) {
+        self.cx.flows.remember(workload, vendor, (hour, volume), self.cx.world.now());
+    }
+
+    /// How each workload and vendor stand towards their limits.
+    pub fn flows(&self) -> Vec<FlowNow> {
+        let registry = self.registry();
+        self.cx.flows.all(|workload, vendor| registry.terms(workload, vendor), self.cx.world.now())
     }
 
     /// Serves `/v/<vendor>/…` until `stop`, then waits for what is under way.
@@ -225,17 +251,45 @@ impl Gateway {
         let Some(vendor) = seen.vendor.clone().filter(|_| !account.recorded) else {
             return;
         };
+        let code = refused.code();
+        let endless = seen.workload.is_none() || matches!(refused, Refused::RateLimit { .. });
+        let crowd = &self.cx.crowd;
+        if endless && !crowd.admits(&vendor, seen.workload.as_ref(), code, Instant::now()) {
+            return;
+        }
         let refused = RefusedCall {
             call: seen.call,
             at: seen.at,
             vendor,
             workload: seen.workload.clone(),
             operation: seen.operation.clone(),
-            code: refused.code().to_owned(),
+            code: code.to_owned(),
+            times: 1,
             would: account.would.take(),
         };
         if self.cx.ledger.refuse(refused).await.is_err() {
             account.warn("refusal-not-recorded");
+        }
+    }
+
+    /// Records how many refusals were not recorded one by one since the last time. Whoever runs the
+    /// gateway calls this now and then.
+    pub async fn record_counted(&self) {
+        let cx = &self.cx;
+        for counted in cx.crowd.counted() {
+            let refused = RefusedCall {
+                call: cx.world.id(),
+                at: cx.world.now(),
+                vendor: counted.vendor,
+                workload: counted.workload,
+                operation: None,
+                code: counted.code.to_owned(),
+                times: counted.times,
+                would: None,
+            };
+            if cx.ledger.refuse(refused).await.is_err() {
+                tracing::error!(code = counted.code, times = counted.times, "not recorded");
+            }
         }
     }
 }

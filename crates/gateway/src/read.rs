@@ -10,6 +10,7 @@ use crate::hold::Envelope;
 use crate::refused::Refused;
 use crate::seen::Account;
 use crate::submission::reading;
+use crate::trace::Phase;
 
 /// What could be read out of a request.
 pub(crate) enum Reading {
@@ -41,6 +42,7 @@ impl Reading {
 
 /// Reads a request. What cannot be read without doubt is refused in `enforce`.
 pub(crate) fn read(account: &mut Account, request: &Admitted) -> Result<Reading, Refused> {
+    account.enter(Phase::Read);
     let outbound = Outbound {
         method: request.method.as_str(),
         path: &request.path,

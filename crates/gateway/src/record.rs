@@ -13,6 +13,7 @@ use crate::read::Reading;
 use crate::refused::Refused;
 use crate::seen::{Account, micros};
 use crate::settle::settle;
+use crate::trace::Phase;
 
 /// A call that is on record and has a place among the calls to its vendor.
 pub(crate) struct Recorded {
@@ -27,6 +28,7 @@ pub(crate) async fn record(
     reading: &Reading,
     verdict: &Verdict,
 ) -> Result<Recorded, Refused> {
+    account.enter(Phase::Record);
     let waiting = cx.lane(&request.vendor).acquire_owned();
     let place = timeout(cx.patience.busy, waiting).await;
     let place = place.map_err(|_| Refused::VendorBusy)?.map_err(|_| Refused::VendorBusy)?;

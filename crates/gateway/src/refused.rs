@@ -100,6 +100,27 @@ pub enum Refused {
     /// Policy does not let it leave.
     #[error("{0}")]
     Policy(Denied),
+    /// The workload makes more calls in a second than it may.
+    #[error("the workload makes more calls to this vendor in a second than it may")]
+    RateLimit {
+        /// When there is room.
+        retry_seconds: u64,
+    },
+    /// The call concerns more people than the workload may give this vendor within the hour.
+    #[error("more people than the workload may give this vendor within an hour")]
+    PeoplePerHour {
+        /// When there is room, if the call ever fits.
+        retry_seconds: Option<u64>,
+    },
+    /// Likewise within 24 hours.
+    #[error("more people than the workload may give this vendor within a day")]
+    PeoplePerDay {
+        /// When there is room, if the call ever fits.
+        retry_seconds: Option<u64>,
+    },
+    /// Far more than the workload usually gives this vendor; an operator has not approved it.
+    #[error("far more than this workload usually gives this vendor: it waits for an operator")]
+    BurstHeld,
     /// The record cannot be written, so nothing leaves.
     #[error("the call cannot be recorded, so it does not leave")]
     LedgerDown,
@@ -205,7 +226,12 @@ impl Refused {
             Self::BodyTooLarge(_) | Self::Inflates => 413,
             Self::EncodingUnknown => 415,
             Self::HostMismatch => 421,
-            Self::Held | Self::NotKept(NotKept::Full) => 429,
+            Self::Held
+            | Self::NotKept(NotKept::Full)
+            | Self::RateLimit { .. }
+            | Self::PeoplePerHour { .. }
+            | Self::PeoplePerDay { .. }
+            | Self::BurstHeld => 429,
             Self::Fault | Self::Interrupted | Self::SpoolDamaged => 500,
             Self::EndpointRefused
             | Self::AddressRefused
@@ -231,11 +257,28 @@ impl Refused {
     /// After how many seconds the same call may get through, if waiting helps.
     pub const fn retry_after_seconds(&self) -> Option<u64> {
         match self {
-            Self::Held | Self::NotKept(NotKept::Full) => Some(limits::HOLD_RETRY_SECONDS),
+            Self::Held | Self::NotKept(NotKept::Full) | Self::BurstHeld => {
+                Some(limits::HOLD_RETRY_SECONDS)
+            }
+            Self::RateLimit { retry_seconds } => Some(*retry_seconds),
+            Self::PeoplePerHour { retry_seconds } | Self::PeoplePerDay { retry_seconds } => {
+                *retry_seconds
+            }
             Self::SwitchUnknown => Some(limits::SWITCH_STALE_SECONDS),
             Self::Busy | Self::VendorBusy => Some(limits::VENDOR_BUSY_SECONDS),
             _ => None,
         }
+    }
+
+    /// Whether it is its workload that has to wait, and not all who call the vendor.
+    pub const fn is_limit(&self) -> bool {
+        matches!(
+            self,
+            Self::RateLimit { .. }
+                | Self::PeoplePerHour { .. }
+                | Self::PeoplePerDay { .. }
+                | Self::BurstHeld
+        )
     }
 
     /// Whether the same request may get through later, with nothing changed by its caller.
@@ -277,6 +320,10 @@ impl Coded for Refused {
             Self::RegionMalformed => "region-malformed",
             Self::ConsentMalformed => "consent-malformed",
             Self::Policy(denied) => denied.code(),
+            Self::RateLimit { .. } => "rate-limit",
+            Self::PeoplePerHour { .. } => "people-per-hour",
+            Self::PeoplePerDay { .. } => "people-per-day",
+            Self::BurstHeld => "burst-held",
             Self::LedgerDown => "ledger-down",
             Self::VendorBusy => "vendor-busy",
             Self::CredentialMissing => "credential-missing",

@@ -13,6 +13,7 @@ use policy::Policy;
 use crate::authority::{Authority, is_dns_name};
 use crate::credential::Credential;
 use crate::egress::Origin;
+use crate::flow::Terms;
 use crate::refused::Refused;
 use crate::token::TokenEntry;
 
@@ -35,6 +36,8 @@ pub struct Registry {
     pub places: Places,
     /// Who may give what to whom: the grants of these workloads, and what an operator adds.
     pub policy: Arc<Policy>,
+    /// Limits by workload and vendor; none stand for those that are not here.
+    pub terms: HashMap<WorkloadName, HashMap<VendorName, Terms>>,
     /// The public base of Cordon's webhooks, for those who print it; calls carry the vendor's own
     /// [`VendorEntry::callback_url`].
     pub own_base_url: Option<String>,
@@ -119,6 +122,15 @@ impl Registry {
             places
         });
         places.get(&(host.to_owned(), port)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Which limits hold for a workload towards a vendor.
+    pub fn terms(&self, workload: &WorkloadName, vendor: &VendorName) -> Terms {
+        self.terms
+            .get(workload)
+            .and_then(|vendors| vendors.get(vendor))
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Whether calls to this vendor may leave at this moment.

@@ -260,6 +260,7 @@ fn fate(kind: Kind, account: &Account, result: &Result<Reply, Refused>) -> Fate 
         (Left::Sent(400..500), _) if kind == Kind::Mail => Fate::Later,
         (Left::Unknown, Err(Refused::MailCut)) => Fate::Later,
         (Left::Sent(_) | Left::Unknown | Left::Held, _) => Fate::Ended,
+        (Left::NotSent, Err(refused)) if refused.is_limit() => Fate::Later,
         (Left::NotSent, Err(refused)) if refused.passes() => {
             if account.recorded {
                 Fate::Later

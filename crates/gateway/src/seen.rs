@@ -8,7 +8,9 @@ use ledger::WouldDisclose;
 use model::{CallId, FieldSet, Mode, OperationName, Timestamp, VendorName, WorkloadName, World};
 use tokio::time::Instant;
 
+use crate::flow::Taken;
 use crate::token::SeenToken;
+use crate::trace::{Phase, Phases, TraceParent};
 
 /// Who is told of each request, once, after it ended.
 pub trait Seen: Send + Sync {
@@ -91,6 +93,34 @@ pub struct SeenCall {
     pub warnings: Vec<&'static str>,
     /// Where the time went.
     pub micros: Micros,
+    /// When each phase began.
+    pub phases: Phases,
+    /// The trace of the caller, if it is in one.
+    pub trace: Option<TraceParent>,
+}
+
+impl SeenCall {
+    /// One of which nothing is known yet, and of which nothing left.
+    pub fn begun(call: CallId, at: Timestamp) -> Self {
+        Self {
+            call,
+            at,
+            vendor: None,
+            workload: None,
+            token: None,
+            operation: None,
+            people: 0,
+            fields: FieldSet::EMPTY,
+            mode: None,
+            outcome: Left::NotSent,
+            code: None,
+            would_refuse: None,
+            warnings: Vec::new(),
+            micros: Micros::default(),
+            phases: Phases::default(),
+            trace: None,
+        }
+    }
 }
 
 /// A request's account while it is under way.
@@ -102,6 +132,8 @@ pub(crate) struct Account {
     pub body_read: bool,
     /// Whether the ledger has an intent of this call.
     pub recorded: bool,
+    /// Room that it took within its limits; given back with the account unless it left.
+    pub taken: Option<Taken>,
     /// The ids under which what is kept will leave.
     pub kept: Vec<CallId>,
     /// What it would disclose, once that was read.
@@ -116,27 +148,12 @@ impl Account {
 
     /// The account of a call that has its id already.
     pub fn of(world: &World, call: CallId) -> Self {
-        let seen = SeenCall {
-            call,
-            at: world.now(),
-            vendor: None,
-            workload: None,
-            token: None,
-            operation: None,
-            people: 0,
-            fields: FieldSet::EMPTY,
-            mode: None,
-            outcome: Left::NotSent,
-            code: None,
-            would_refuse: None,
-            warnings: Vec::new(),
-            micros: Micros::default(),
-        };
         Self {
-            seen,
+            seen: SeenCall::begun(call, world.now()),
             connector: None,
             body_read: false,
             recorded: false,
+            taken: None,
             kept: Vec::new(),
             would: None,
             began: Instant::now(),
@@ -149,7 +166,13 @@ impl Account {
         }
     }
 
+    /// A phase begins, and the one before ends.
+    pub fn enter(&mut self, phase: Phase) {
+        self.seen.phases.enter(phase, micros(self.began.elapsed()));
+    }
+
     pub fn close(&mut self) {
+        self.seen.phases.end(micros(self.began.elapsed()));
         let elsewhere = self.seen.micros.record + self.seen.micros.vendor;
         self.seen.micros.ours = micros(self.began.elapsed()).saturating_sub(elsewhere);
     }

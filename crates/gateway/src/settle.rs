@@ -9,6 +9,7 @@ use crate::record::Recorded;
 use crate::refused::Refused;
 use crate::reply::Reply;
 use crate::seen::{Account, Left};
+use crate::trace::Phase;
 
 /// Records the outcome. When that fails the call counts as disclosed, and the caller still learns
 /// what happened.
@@ -18,6 +19,7 @@ pub(crate) async fn settle(
     recorded: Recorded,
     answer: Answer,
 ) -> Result<Reply, Refused> {
+    account.enter(Phase::Settle);
     let (left, outcome, reply) = match answer {
         Answer::Sent { status, message, reply } => {
             (Left::Sent(status), Outcome::Sent { status, message }, reply)
@@ -30,6 +32,11 @@ pub(crate) async fn settle(
         }
     };
     account.seen.outcome = left;
+    if let Some(taken) = account.taken.take()
+        && left != Left::NotSent
+    {
+        taken.keep();
+    }
     if cx.ledger.settle(account.seen.call, outcome).await.is_err() {
         account.warn("not-settled");
         tracing::error!(call = %account.seen.call, "the outcome of a call could not be recorded");

@@ -12,6 +12,7 @@ use crate::read::Reading;
 use crate::refused::Refused;
 use crate::replace::Replacement;
 use crate::seen::Account;
+use crate::trace::Phase;
 
 /// A request ready to leave, but for the vendor's credential.
 pub(crate) struct Outgoing {
@@ -25,8 +26,8 @@ const DOCUMENTED: [HeaderName; 4] =
     [header::ACCEPT, header::ACCEPT_LANGUAGE, header::CONTENT_TYPE, header::USER_AGENT];
 
 /// Headers that end here: those of one connection (RFC 9110 §7.6.1), those that we set ourselves,
-/// and those that speak of the company's own network.
-const ENDING_HERE: [HeaderName; 16] = [
+/// and those that speak of the company's own network and traces.
+const ENDING_HERE: [HeaderName; 19] = [
     header::ACCEPT_ENCODING,
     header::AUTHORIZATION,
     header::CONNECTION,
@@ -43,6 +44,9 @@ const ENDING_HERE: [HeaderName; 16] = [
     header::TRANSFER_ENCODING,
     header::UPGRADE,
     header::VIA,
+    HeaderName::from_static("baggage"),
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
 ];
 
 /// Writes the request as the verdict wants it.
@@ -53,6 +57,7 @@ pub(crate) fn transform(
     reading: &Reading,
     verdict: &Verdict,
 ) -> Result<Outgoing, Refused> {
+    account.enter(Phase::Transform);
     let own = own_headers(request);
     let mut headers = headers(&request.headers, verdict.enforced, &own);
     if let Some(name) = request.operation.and_then(|operation| operation.idempotency) {

@@ -95,6 +95,9 @@ pub struct RefusedCall {
     pub operation: Option<OperationName>,
     /// The refusal's stable code.
     pub code: String,
+    /// For how many calls it stands: 1, or more when there were too many to record each; then
+    /// nothing is known of what they would have disclosed.
+    pub times: u64,
     /// What it would have disclosed, when it got as far as being read and asked about.
     pub would: Option<WouldDisclose>,
 }

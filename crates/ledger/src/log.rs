@@ -4,8 +4,8 @@
 //! `refused` (nothing left), or `outcome` (a call of an earlier run that was open there is now
 //! `settled`). `held_until` null: never. What policy was asked is in `policy`, `asked_fields`,
 //! `region` and `consent` (words parted by commas), null in rows of a time when it was not
-//! recorded; `people` and `lists` (one a line) are of refused calls, which have no rows of
-//! persons.
+//! recorded; `people` and `lists` (one a line) are of refused calls, which have no rows of persons;
+//! `times` says for how many calls the row of a refused one stands.
 
 use std::fs::File;
 use std::path::Path;
@@ -95,6 +95,7 @@ fn schema() -> Arc<Schema> {
         Field::new("consent", file::name(), true),
         Field::new("people", DataType::UInt32, true),
         Field::new("lists", file::name(), true),
+        Field::new("times", DataType::UInt32, true),
     ]))
 }
 
@@ -122,6 +123,7 @@ struct Columns {
     consent: file::Names,
     people: UInt32Builder,
     lists: file::Names,
+    times: UInt32Builder,
 }
 
 impl Default for Columns {
@@ -151,6 +153,7 @@ impl Default for Columns {
             consent: names(),
             people: UInt32Builder::new(),
             lists: names(),
+            times: UInt32Builder::new(),
         }
     }
 }
@@ -160,6 +163,11 @@ impl Columns {
         let (at, call) = event.order();
         self.at.append_value(at.micros());
         file::append_key(&mut self.call, Some(call.to_u128()));
+        let times = match event {
+            Event::Refused(refused) => Some(u32::try_from(refused.times).unwrap_or(u32::MAX)),
+            Event::Disclosed(..) | Event::Outcome(_) => None,
+        };
+        self.times.append_option(times);
         match event {
             Event::Disclosed(call, row) => self.append_disclosed(tail, call, *row),
             Event::Refused(refused) => {
@@ -268,6 +276,7 @@ impl Columns {
             Arc::new(self.consent.finish()),
             Arc::new(self.people.finish()),
             Arc::new(self.lists.finish()),
+            Arc::new(self.times.finish()),
         ];
         Ok(RecordBatch::try_new(schema.clone(), columns)?)
     }

@@ -121,7 +121,11 @@ impl Record {
                 encode_settlement(settlement, to);
             }
             Self::Refused(refused) => {
-                to.byte(if refused.would.is_some() { 10 } else { 3 });
+                to.byte(match refused {
+                    RefusedCall { would: Some(_), .. } => 10,
+                    RefusedCall { times: 1, .. } => 3,
+                    RefusedCall { .. } => 11,
+                });
                 encode_refused(refused, to);
             }
             Self::Mapped(mappings) => {
@@ -166,7 +170,7 @@ impl Record {
         Ok(match from.byte()? {
             1 => Self::Call(decode_call(from, false)?),
             2 => Self::Settled(decode_settlement(from)?),
-            3 => Self::Refused(decode_refused(from, false)?),
+            3 => Self::Refused(decode_refused(from)?),
             4 => Self::Mapped(from.many(|from| {
                 Ok(Mapping {
                     identifier: IdentifierHash(from.wide()?.to_le_bytes()),
@@ -188,7 +192,14 @@ impl Record {
             7 => Self::Forgot(decode_persons(from)?),
             8 => Self::Open(from.many(|from| from.wide().map(CallId::from_u128))?),
             9 => Self::Call(decode_call(from, true)?),
-            10 => Self::Refused(decode_refused(from, true)?),
+            10 => {
+                let refused = decode_refused(from)?;
+                Self::Refused(RefusedCall { would: Some(decode_would(from)?), ..refused })
+            }
+            11 => {
+                let refused = decode_refused(from)?;
+                Self::Refused(RefusedCall { times: from.count()? as u64, ..refused })
+            }
             _ => return Err(Unreadable),
         })
     }
@@ -296,10 +307,12 @@ fn encode_refused(refused: &RefusedCall, to: &mut Encoder) {
         to.count(would.lists.len());
         would.lists.iter().for_each(|list| to.text(list.as_str()));
         encode_asked(&would.asked, to);
+    } else if refused.times != 1 {
+        to.count(refused.times as usize);
     }
 }
 
-fn decode_refused(from: &mut Decoder<'_>, would: bool) -> Result<RefusedCall, Unreadable> {
+fn decode_refused(from: &mut Decoder<'_>) -> Result<RefusedCall, Unreadable> {
     Ok(RefusedCall {
         call: CallId::from_u128(from.wide()?),
         at: from.time()?,
@@ -307,16 +320,18 @@ fn decode_refused(from: &mut Decoder<'_>, would: bool) -> Result<RefusedCall, Un
         workload: from.maybe_name(WorkloadName::parse)?,
         operation: from.maybe_name(OperationName::parse)?,
         code: from.text()?.to_owned(),
-        would: match would {
-            false => None,
-            true => Some(WouldDisclose {
-                purpose: from.name(Purpose::parse)?,
-                mode: from.name(Mode::parse)?,
-                people: small(from)?,
-                lists: from.many(|from| from.name(ListName::parse))?,
-                asked: decode_asked(from)?,
-            }),
-        },
+        times: 1,
+        would: None,
+    })
+}
+
+fn decode_would(from: &mut Decoder<'_>) -> Result<WouldDisclose, Unreadable> {
+    Ok(WouldDisclose {
+        purpose: from.name(Purpose::parse)?,
+        mode: from.name(Mode::parse)?,
+        people: small(from)?,
+        lists: from.many(|from| from.name(ListName::parse))?,
+        asked: decode_asked(from)?,
     })
 }
 

@@ -49,6 +49,7 @@ async fn a_call_reads_back_whole_before_and_after_it_is_sealed() {
         workload: Some(WorkloadName::parse("web").expect("a name")),
         operation: None,
         code: "policy-forbids".into(),
+        times: 1,
         would: Some(would),
     };
     ledger.refuse(refused).await.expect("taken");

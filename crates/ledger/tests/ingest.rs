@@ -78,6 +78,7 @@ async fn a_refused_call_is_recorded_and_discloses_nothing() {
         operation: None,
         code: "unknown-operation".into(),
         would: None,
+        times: 1,
     };
     ledger.refuse(refused).await.expect("taken");
     ledger.intend(intent(2, vec![])).await.expect("durable");

@@ -10,6 +10,7 @@ pub mod exposure;
 pub mod fact;
 pub mod field;
 pub mod finding;
+pub mod flow;
 pub mod id;
 pub mod identifier;
 pub mod identity;
@@ -30,6 +31,7 @@ pub use exposure::{Bound, Count, NotExposed, NotExposedGrade, Reach, ScopeCounts
 pub use fact::{Confidence, Fact, FactBody, ReferenceCheck};
 pub use field::{Field, FieldSet, Sensitivity};
 pub use finding::{Finding, FindingGrade};
+pub use flow::{Hour, Limits, Volume};
 pub use id::{
     CallId, CanaryId, DeliveryId, EvidenceId, FactId, FindingId, IncidentId, InquiryId, NoticeId,
     OperatorId, ReplayId, VendorId, WorkloadId,

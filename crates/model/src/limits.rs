@@ -123,6 +123,37 @@ pub const SPOOL_RETRY_SECONDS: [i64; 5] = [30, 120, 300, 900, 1_800];
 pub const SPOOL_PAUSE_SECONDS: i64 = 60;
 /// Sessions with one vendor's SMTP host at once; big ones take dozens, small relays about ten.
 pub const SUBMISSION_CONNECTIONS: usize = 8;
+/// Hours of a workload's history by which its usual hour is known: two weeks have every weekday
+/// twice.
+pub const HISTORY_HOURS: usize = 14 * 24;
+/// Below so many hours since a workload's first call its history says nothing.
+pub const HISTORY_LEAST_HOURS: i64 = 24;
+/// Nor do fewer hours in which it called at all.
+pub const HISTORY_LEAST_ACTIVE: usize = 4;
+/// Beyond so many times the usual hour a workload's hour is reported as a burst, unless set
+/// otherwise: months' ends and holidays stay below.
+pub const BURST_FACTOR: u32 = 10;
+/// Up to so many calls or people an hour nothing is a burst, however little is usual.
+pub const BURST_LEAST: u64 = 100;
+/// A burst that nobody approved within so many hours no longer counts as waiting.
+pub const BURST_WAITS_HOURS: i64 = 24;
+/// The longest approval of a burst: a week; what goes on for longer is usual by then.
+pub const BURST_APPROVAL_HOURS: u32 = 7 * 24;
+/// Refusals of callers that are not known, or that come too fast, which are recorded one by one
+/// for each vendor before further ones are only counted: a mistake in a deployment stays whole.
+pub const REFUSALS_AT_ONCE: u32 = 60;
+/// After that one more is recorded every so often: under a megabyte a day, whoever knocks.
+pub const REFUSAL_RECORD_SECONDS: u64 = 10;
+/// Calls that are kept for those who follow them live, a few hundred bytes each.
+pub const TAIL_KEPT: usize = 8_192;
+/// Calls in one answer to a follower.
+pub const TAIL_ROWS: usize = 1_000;
+/// How long a follower waits for the next call before it asks again.
+pub const TAIL_WAIT_SECONDS: u64 = 20;
+/// Calls whose traces wait for a collector; further ones are not exported, and counted.
+pub const TRACES_WAITING: usize = 4_096;
+/// Calls in one post to a collector: some hundred kilobytes.
+pub const TRACES_AT_ONCE: usize = 256;
 /// SendGrid's own bounds: personalizations per call, and recipients in one.
 pub const PERSONALIZATIONS: usize = 1_000;
 /// SendGrid's bound on contacts per upsert.

@@ -1,13 +1,14 @@
 //! What every handler and worker is handed: the parts of one installation, put together.
 
+use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use connectors::Connector;
-use gateway::{DoorTls, Gateway, Registry};
+use gateway::{DoorTls, Gateway, Registry, Terms};
 use ledger::Ledger;
-use model::{Secret, Vendor, VendorName, World};
+use model::{Secret, Vendor, VendorName, WorkloadName, World};
 use store::{Sealed, Store, Tx};
 
 use crate::authorities;
@@ -66,6 +67,10 @@ pub struct Parts {
     pub replays: crate::replays::Replays,
     /// Totals of the gateway since start.
     pub traffic: Arc<crate::traffic::Traffic>,
+    /// The last calls, for whoever follows them.
+    pub calls: Arc<crate::calls::Calls>,
+    /// Calls on their way to a collector.
+    pub traces: Arc<crate::telemetry::Traces>,
 }
 
 impl Deref for App {
@@ -171,6 +176,7 @@ impl App {
             };
             registry.tokens.insert(token.hash, entry);
         }
+        registry.terms = terms(tx)?;
         for (vendor, secrets) in vendors {
             let sealed = secrets.credential;
             let credential = match self.credentials.of(&vendor.name) {
@@ -204,6 +210,19 @@ impl App {
     pub fn portal_url(&self) -> &str {
         self.config.public.portal_url.as_deref().unwrap_or(&self.addresses.portal)
     }
+}
+
+/// Limits and approved bursts, by workload and vendor.
+fn terms(tx: &Tx<'_>) -> Result<HashMap<WorkloadName, HashMap<VendorName, Terms>>> {
+    let mut terms: HashMap<_, HashMap<_, Terms>> = HashMap::new();
+    for (workload, vendor, limits) in tx.limits()? {
+        terms.entry(workload).or_default().entry(vendor).or_default().limits = limits;
+    }
+    for approval in tx.burst_approvals()? {
+        let of_workload = terms.entry(approval.workload).or_default();
+        of_workload.entry(approval.vendor).or_default().burst_until = Some(approval.until);
+    }
+    Ok(terms)
 }
 
 /// What a vendor's sealed credential is sealed for.

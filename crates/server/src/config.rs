@@ -40,6 +40,8 @@ pub struct Config {
     pub credentials: Credentials,
     /// The vault that some of them are in.
     pub vault: Vault,
+    /// Where traces go.
+    pub telemetry: Telemetry,
     /// What happens by itself.
     pub policy: Policy,
 }
@@ -279,6 +281,15 @@ impl Vault {
 }
 
 /// What is decided by rules, and what happens by itself.
+/// Where traces go.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Telemetry {
+    /// The base URL of an OpenTelemetry collector; none means that nothing is traced.
+    pub otlp_endpoint: Option<String>,
+}
+
+/// What happens by itself.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
@@ -327,6 +338,7 @@ impl Default for Config {
             submission: Submission::default(),
             credentials: Credentials::default(),
             vault: Vault::default(),
+            telemetry: Telemetry::default(),
             policy: Policy::default(),
         }
     }
@@ -482,6 +494,10 @@ impl Config {
         }
         if self.relay.retry_seconds.is_empty() || self.relay.retry_seconds.iter().any(|&s| s < 1) {
             return Err("relay: retry_seconds has at least one wait of at least 1 second".into());
+        }
+        let collector = self.telemetry.otlp_endpoint.as_deref();
+        if collector.is_some_and(|url| !url.starts_with("http://")) {
+            return Err("telemetry.otlp_endpoint: it is the http:// URL of a collector".into());
         }
         if !(1..=3_600).contains(&self.gateway.staleness_seconds) {
             return Err("gateway: staleness_seconds is from 1 to 3600".into());

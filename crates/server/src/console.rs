@@ -1,8 +1,10 @@
-//! The operators' console: one read-only page per incident, behind an operator's token.
+//! The operators' console: one read-only page per incident, and one of the gateway, behind an
+//! operator's token.
 
 mod chart;
 mod clocks;
 mod exposure;
+mod gateway;
 mod page;
 mod response;
 mod words;
@@ -23,7 +25,7 @@ use crate::api::auth;
 use crate::api::error::ApiError;
 use crate::api::extract::Path;
 use crate::app::App;
-use crate::respond;
+use crate::{bursts, flows, respond};
 
 /// The cookie that holds an operator's token in a browser.
 pub const COOKIE: &str = "cordon_operator";
@@ -33,6 +35,7 @@ pub fn router(app: &App) -> Router<App> {
     Router::new()
         .route("/console", get(home))
         .route("/console/incidents/{incident}", get(incident))
+        .route("/console/gateway", get(traffic))
         .route_layer(from_fn_with_state(app.clone(), auth::check_console))
         .route("/console/login", get(login_page).post(login))
         .route("/assets/cordon.css", get(crate::http::style))
@@ -44,6 +47,16 @@ async fn home(State(app): State<App>) -> Result<Markup, ApiError> {
     let incidents =
         rows.iter().map(|row| row.document.read()).collect::<anyhow::Result<Vec<_>>>()?;
     Ok(page::home(&incidents))
+}
+
+async fn traffic(State(app): State<App>) -> Result<Markup, ApiError> {
+    let shown = gateway::Shown {
+        freshness: app.gateway.freshness(),
+        rows: flows::all(&app),
+        bursts: bursts::listed(&app).await?,
+        now: app.world.now(),
+    };
+    Ok(gateway::gateway(&shown))
 }
 
 async fn incident(
@@ -105,7 +118,7 @@ async fn login(
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page::login(true)).into_response());
     };
     let token = Secret::new(form.token.trim().to_owned());
-    if !auth::is_token(&app, &token).await? {
+    if !auth::may_view(&app, &token).await? {
         return Ok((StatusCode::UNAUTHORIZED, page::login(true)).into_response());
     }
     let cookie = format!("{COOKIE}={}; Path=/console; HttpOnly; SameSite=Strict", token.expose());

@@ -14,6 +14,8 @@ mod app;
 mod audience;
 mod authorities;
 mod beside;
+mod bursts;
+mod calls;
 mod canaries;
 mod catalogue;
 mod console;
@@ -21,11 +23,14 @@ mod contain;
 mod credentials;
 mod dataset;
 mod doctor;
+mod flows;
+mod histogram;
 mod http;
 mod in_force;
 mod inquiries;
 mod intake;
 mod keys;
+mod metrics;
 mod notices;
 mod observe;
 mod portal;
@@ -37,6 +42,7 @@ mod scoping;
 mod strays;
 mod switches;
 mod tasks;
+mod telemetry;
 mod tokens;
 mod traffic;
 mod unused;
@@ -63,6 +69,7 @@ pub use crate::in_force::{POLICY_SCHEMA, check_policy_alone};
 
 use crate::api::auth::Role;
 use crate::app::{App, Parts};
+use crate::calls::Calls;
 use crate::canaries::CanaryInbox;
 use crate::client::{RUNNING_FILE, Running as Places};
 use crate::config::Config;
@@ -71,6 +78,7 @@ use crate::keys::Keys;
 use crate::strays::Strays;
 use crate::switches::Switches;
 use crate::tasks::Tasks;
+use crate::telemetry::Traces;
 use crate::tokens::TokenBook;
 use crate::traffic::Traffic;
 
@@ -103,6 +111,7 @@ pub async fn start(config: Config) -> Result<Running> {
     first_operator(&app).await?;
     credentials::begin(&app).await?;
     app.refresh_gateway().await?;
+    bursts::remember(&app).await?;
     let failed = doors.serve(&app)?;
     respond::resume(&app).await?;
     app.tasks.spawn(inquiries::work(app.clone()));
@@ -111,6 +120,7 @@ pub async fn start(config: Config) -> Result<Running> {
     app.tasks.spawn(strays::work(app.clone()));
     app.tasks.spawn(authorities::keep(app.clone()));
     app.tasks.spawn(credentials::work(app.clone()));
+    app.tasks.spawn(bursts::keep(app.clone()));
     write_running(&app)?;
     tracing::info!(data = %app.config.data.display(), "cordon runs");
     Ok(Running { app, failed })
@@ -173,11 +183,15 @@ async fn open(
     tracing::info!(?recovered, "the ledger is open");
     let traffic = Arc::new(Traffic::default());
     let token_book = Arc::new(TokenBook::open(&store)?);
+    let calls = Arc::new(Calls::default());
+    let tasks = Tasks::default();
+    let traces = Traces::begin(&config.telemetry, &world, &tasks);
+    let shown = Arc::new((traffic.clone(), Arc::new((calls.clone(), traces.clone()))));
     let strays = Arc::new(Strays::new());
     let credentials = Arc::new(Credentials::open(&config)?);
     let told = Arc::new((strays.clone(), credentials.clone()));
     let told = Arc::new((token_book.clone(), told));
-    let seen = Arc::new((traffic.clone(), told));
+    let seen = Arc::new((shown, told));
     let gateway_keys = GatewayKeys {
         token: keys.workload_token.clone(),
         reference: keys.reference.clone(),
@@ -205,7 +219,7 @@ async fn open(
         ledger,
         gateway,
         addresses,
-        tasks: Tasks::default(),
+        tasks,
         scoping: tokio::sync::Mutex::default(),
         couriers: notices::Couriers::default(),
         portal_rate: portal::Rate::default(),
@@ -215,6 +229,8 @@ async fn open(
         credentials,
         traffic,
         spool_damaged: damaged,
+        calls,
+        traces,
     }))
 }
 

@@ -18,6 +18,7 @@ pub(crate) const MIGRATIONS: &[(&str, &str)] = &[
     ("0007_tokens", include_str!("../migrations/0007_tokens.sql")),
     ("0008_doors", include_str!("../migrations/0008_doors.sql")),
     ("0009_policy", include_str!("../migrations/0009_policy.sql")),
+    ("0010_flow", include_str!("../migrations/0010_flow.sql")),
 ];
 
 /// Tables whose rows are never changed and never deleted once written.

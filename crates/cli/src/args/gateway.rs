@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use model::{VendorName, WorkloadName};
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
@@ -45,10 +46,30 @@ pub struct Sidecar {
 
 #[derive(Subcommand)]
 pub enum GatewayCommand {
+    /// Show traffic, latency, limits and switch per workload and vendor
+    Status,
+    /// Follow calls live, until Ctrl-C
+    Tail(Tail),
     /// Print the certificates that callers of the `CONNECT` door are to believe, one for each host
     Ca {
         /// Only this host's
         #[arg(long)]
         host: Option<String>,
     },
+}
+
+#[derive(Args)]
+pub struct Tail {
+    /// Only of this workload
+    #[arg(long)]
+    pub workload: Option<WorkloadName>,
+    /// Only to this vendor
+    #[arg(long)]
+    pub vendor: Option<VendorName>,
+    /// Only what was refused or failed
+    #[arg(long)]
+    pub refused: bool,
+    /// Show the last few and end
+    #[arg(long)]
+    pub once: bool,
 }

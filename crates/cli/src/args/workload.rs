@@ -65,6 +65,33 @@ pub enum WorkloadCommand {
     RevokeToken { name: WorkloadName, token: TokenId },
     /// Hand in a token, or a text that may hold one, that was found outside Cordon
     TokenSeen(TokenSeen),
+    /// Limit what a workload may give a vendor; what is not named is not limited
+    Limit {
+        workload: WorkloadName,
+        vendor: VendorName,
+        /// Calls within a second
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        per_second: Option<u32>,
+        /// People within an hour
+        #[arg(long, value_name = "N")]
+        people_per_hour: Option<u64>,
+        /// People within a day
+        #[arg(long, value_name = "N")]
+        people_per_day: Option<u64>,
+        /// Hold what is beyond so many times the usual hour; 0 never calls anything a burst
+        #[arg(long, value_name = "N")]
+        burst_factor: Option<u32>,
+    },
+    /// List bursts that were held
+    Bursts,
+    /// Let a workload give a vendor far more than usual for some hours
+    ApproveBurst {
+        workload: WorkloadName,
+        vendor: VendorName,
+        /// For how long
+        #[arg(long, value_name = "N")]
+        hours: u32,
+    },
 }
 
 /// What certificates prove.

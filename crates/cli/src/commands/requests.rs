@@ -185,6 +185,26 @@ fn workload(command: WorkloadCommand) -> Result<Call> {
             Call::get(format!("{}/{token}", tokens(&name))).method(Method::DELETE)
         }
         C::TokenSeen(seen) => Call::post("/api/v1/tokens/seen", token_seen(seen)?),
+        C::Bursts => Call::get("/api/v1/gateway/bursts"),
+        C::ApproveBurst { workload, vendor, hours } => Call::post(
+            format!("/api/v1/workloads/{workload}/bursts/{vendor}/approve"),
+            json!({ "hours": hours }),
+        ),
+        C::Limit {
+            workload,
+            vendor,
+            per_second,
+            people_per_hour,
+            people_per_day,
+            burst_factor,
+        } => {
+            let limits = json!({
+                "requests_per_second": per_second, "people_per_hour": people_per_hour,
+                "people_per_day": people_per_day, "burst_factor": burst_factor,
+            });
+            Call::post(format!("/api/v1/workloads/{workload}/limits/{vendor}"), limits)
+                .method(Method::PUT)
+        }
         C::Identify { name, identities } => {
             let path = format!("/api/v1/workloads/{name}/identities");
             Call::post(path, json!({ "identities": proven(identities) })).method(Method::PUT)

@@ -4,6 +4,7 @@ mod connect;
 mod connectors_wrapped;
 mod downgrade;
 mod egress;
+mod flow;
 mod framing;
 mod hold;
 mod http2;

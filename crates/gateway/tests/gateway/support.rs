@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use connectors::{Connector, connector};
 use gateway::{
-    Credential, Egress, Gateway, GatewayKeys, Patience, Registry, Seen, SeenCall, TokenEntry,
-    VendorEntry, token_key,
+    Credential, Egress, Gateway, GatewayKeys, Patience, Registry, Seen, SeenCall, Terms,
+    TokenEntry, VendorEntry, token_key,
 };
 use ledger::{Disclosure, Ledger, LedgerKeys};
 use model::{
@@ -289,6 +289,7 @@ pub struct Setup {
     pub fields: FieldSet,
     pub purposes: Vec<&'static str>,
     pub actions: BTreeMap<Field, FieldAction>,
+    pub terms: Terms,
 }
 
 impl Setup {
@@ -314,6 +315,7 @@ impl Setup {
             fields: FieldSet::parse("email,phone,name,content,attachment,custom").expect("fields"),
             purposes: vec!["receipts", "alerts"],
             actions: BTreeMap::new(),
+            terms: Terms::default(),
         }
     }
 
@@ -481,6 +483,7 @@ impl House {
                 callback_url: Some(format!("https://hooks.example/{}", setup.connector.name())),
             };
             let token = TokenEntry::new(name.clone(), setup.name());
+            registry.terms.entry(name.clone()).or_default().insert(setup.name(), setup.terms);
             let key = token_key(&self.keys.token, &setup.name(), &setup.token());
             registry.tokens.insert(key, token);
             registry.vendors.insert(setup.name(), entry);

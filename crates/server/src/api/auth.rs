@@ -16,6 +16,8 @@ use crate::app::App;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Permission {
+    /// Read what the program measures: names, counts and codes, nothing of any person.
+    Measure,
     /// See everything that is no secret.
     View,
     /// Register vendors, workloads, people, canaries.
@@ -36,6 +38,8 @@ pub enum Permission {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
+    /// A machine that measures, or that follows the kill switches.
+    Monitor,
     /// Sees.
     Viewer,
     /// Sees and configures.
@@ -54,7 +58,8 @@ pub enum Role {
 
 impl Role {
     /// Every role, by its name.
-    pub const ALL: [(&'static str, Self); 7] = [
+    pub const ALL: [(&'static str, Self); 8] = [
+        ("monitor", Self::Monitor),
         ("viewer", Self::Viewer),
         ("engineer", Self::Engineer),
         ("responder", Self::Responder),
@@ -79,7 +84,7 @@ impl Role {
     pub const fn in_incidents(self) -> &'static [incident::Role] {
         use incident::Role as In;
         match self {
-            Self::Viewer | Self::Engineer => &[],
+            Self::Monitor | Self::Viewer | Self::Engineer => &[],
             Self::Responder => &[In::Responder],
             Self::Approver => &[In::Responder, In::Approver],
             Self::Lead => &[In::Lead],
@@ -90,13 +95,16 @@ impl Role {
 
     /// Whether this role may do it.
     pub const fn may(self, permission: Permission) -> bool {
-        use Permission::{Approve, Configure, Policy, Respond, Reveal, View};
+        use Permission::{Approve, Configure, Measure, Policy, Respond, Reveal, View};
         match self {
-            Self::Viewer => matches!(permission, View | Policy),
-            Self::Engineer => matches!(permission, View | Policy | Configure),
-            Self::Responder => matches!(permission, View | Policy | Respond),
-            Self::Lead | Self::Legal => matches!(permission, View | Policy | Respond | Reveal),
-            Self::Approver => matches!(permission, View | Policy | Respond | Approve),
+            Self::Monitor => matches!(permission, Measure),
+            Self::Viewer => matches!(permission, Measure | View | Policy),
+            Self::Engineer => matches!(permission, Measure | View | Policy | Configure),
+            Self::Responder => matches!(permission, Measure | View | Policy | Respond),
+            Self::Lead | Self::Legal => {
+                matches!(permission, Measure | View | Policy | Respond | Reveal)
+            }
+            Self::Approver => matches!(permission, Measure | View | Policy | Respond | Approve),
             Self::Admin => true,
         }
     }
@@ -228,16 +236,21 @@ async fn by_token(app: &App, token: &Secret<String>) -> anyhow::Result<Option<st
     app.store.read(move |tx| tx.operator_by_token(&hash)).await
 }
 
-/// Whether a token is an operator's.
+/// Whether a token is that of an operator who may see.
 ///
 /// # Errors
 /// Faults of the store.
-pub async fn is_token(app: &App, token: &Secret<String>) -> Result<bool, ApiError> {
-    Ok(by_token(app, token).await?.is_some())
+pub async fn may_view(app: &App, token: &Secret<String>) -> Result<bool, ApiError> {
+    let record = by_token(app, token).await?;
+    Ok(record.is_some_and(|record| {
+        let mut roles = record.roles.iter().filter_map(|name| Role::named(name));
+        roles.any(|role| role.may(Permission::View))
+    }))
 }
 
-/// Lets a browser through whose cookie holds an operator's token; sends others to log in. For the
-/// console's pages alone: they change nothing, so no other site can make a browser change anything.
+/// Lets a browser through whose cookie holds the token of an operator who may see; sends others to
+/// log in. For the console's pages alone: they change nothing, so no other site can make a browser
+/// change anything.
 pub async fn check_console(
     State(app): State<App>,
     request: axum::extract::Request,
@@ -245,7 +258,7 @@ pub async fn check_console(
 ) -> Response {
     let token = cookie(request.headers()).or_else(|| bearer(request.headers()));
     let known = match token {
-        Some(token) => is_token(&app, &token).await,
+        Some(token) => may_view(&app, &token).await,
         None => Ok(false),
     };
     match known {

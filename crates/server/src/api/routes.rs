@@ -98,7 +98,12 @@ routes! {
     get  "/api/v1/policy/replays/{replay}"   policy::show_replay          View;
     delete "/api/v1/policy/replays/{replay}" policy::cancel_replay        View "policy.replay-cancelled";
 
-    get  "/api/v1/gateway/switches"          gateway::list_switches       View;
+    put  "/api/v1/workloads/{workload}/limits/{vendor}" workloads::put_limits Policy "workload.limited";
+    post "/api/v1/workloads/{workload}/bursts/{vendor}/approve" workloads::approve_burst Respond "workload.burst-approved";
+    get  "/api/v1/gateway"                   gateway::show_gateway        View;
+    get  "/api/v1/gateway/calls"             gateway::follow_calls        View;
+    get  "/api/v1/gateway/bursts"            gateway::list_bursts         View;
+    get  "/api/v1/gateway/switches"          gateway::list_switches       Measure;
 
     post "/api/v1/people/index"              people::index_people         Configure "people.indexed";
     post "/api/v1/people/erasures"           people::request_erasure      Respond "erasure.requested";
@@ -134,6 +139,8 @@ routes! {
     post "/api/v1/notices/{notice}/pause"    notices::pause_notice        Respond "notice.paused";
     post "/api/v1/notices/{notice}/resume"   notices::resume_notice       Respond "notice.resumed";
     get  "/api/v1/notices/{notice}/deliveries.csv" notices::export_deliveries View;
+
+    get  "/metrics"                          gateway::show_metrics        Measure;
 
     get  "/api/v1/audit"                     audit::list_audit            View;
     get  "/api/v1/audit/verify"              audit::verify_audit          View;

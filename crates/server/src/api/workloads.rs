@@ -2,10 +2,13 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use model::{FieldSet, Grant, Identity, Mode, Purpose, VendorName, Workload, WorkloadName};
+use model::{
+    FieldSet, Grant, Identity, Limits, Mode, Purpose, VendorName, Workload, WorkloadName, limits,
+};
 use policy::Act;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::BurstApproval;
 
 use super::auth::{Asking, Operator};
 use super::error::{Answer, ApiError};
@@ -167,6 +170,66 @@ async fn change_workload(
         .await?;
     app.refresh_gateway().await?;
     Ok(Json(changed))
+}
+
+/// Sets the limits of a workload towards a vendor; what is not set is not limited.
+pub async fn put_limits(
+    asking: Asking,
+    State(app): State<App>,
+    Path((workload, vendor)): Path<(WorkloadName, VendorName)>,
+    Json(set): Json<Limits>,
+) -> Answer<Json<Limits>> {
+    let by = asking.may(&app, act(&workload, "put_limits"))?;
+    if set.requests_per_second == Some(0) {
+        let message = "requests_per_second is at least 1; the kill switch stops all calls";
+        return Err(ApiError::refused(StatusCode::UNPROCESSABLE_ENTITY, "malformed", message));
+    }
+    app.store
+        .write(move |tx| {
+            tx.set_limits(&workload, &vendor, &set)?;
+            by.audit(tx, workload.as_str(), json!({ "vendor": vendor, "limits": set }))
+        })
+        .await?;
+    app.refresh_gateway().await?;
+    Ok(Json(set))
+}
+
+/// For how long.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approved {
+    hours: u32,
+}
+
+/// Lets a workload give a vendor far more than usual for some hours. Its limits still hold.
+pub async fn approve_burst(
+    by: Operator,
+    State(app): State<App>,
+    Path((workload, vendor)): Path<(WorkloadName, VendorName)>,
+    Json(Approved { hours }): Json<Approved>,
+) -> Answer<Json<BurstApproval>> {
+    if !(1..=limits::BURST_APPROVAL_HOURS).contains(&hours) {
+        let message = format!("hours is from 1 to {}", limits::BURST_APPROVAL_HOURS);
+        return Err(ApiError::refused(StatusCode::UNPROCESSABLE_ENTITY, "malformed", message));
+    }
+    let now = app.world.now();
+    let approval = BurstApproval {
+        workload,
+        vendor,
+        approved_by: by.name.clone(),
+        approved_at: now,
+        until: now.plus_seconds(i64::from(hours) * 60 * 60),
+    };
+    let kept = approval.clone();
+    app.store
+        .write(move |tx| {
+            tx.approve_burst(&kept)?;
+            let detail = json!({ "vendor": kept.vendor, "until": kept.until });
+            by.audit(tx, kept.workload.as_str(), detail)
+        })
+        .await?;
+    app.refresh_gateway().await?;
+    Ok(Json(approval))
 }
 
 fn act<'a>(workload: &'a WorkloadName, operation: &'a str) -> Act<'a> {

@@ -26,7 +26,9 @@ pub struct Shown {
     pub now: Timestamp,
 }
 
-fn page(title: &str, content: &Markup) -> Markup {
+/// A page of the console around its content.
+pub fn page(title: &str, content: &Markup) -> Markup {
+    let current = |name| (title == name).then_some("page");
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -41,7 +43,21 @@ fn page(title: &str, content: &Markup) -> Markup {
             body .wide {
                 a .skip href="#content" { "Skip to content" }
                 header {
-                    p .brand { a href="/console" { strong { "Cordon" } span { " · Incidents" } } }
+                    p .brand { a href="/console" { strong { "Cordon" } span { " · Console" } } }
+                    nav aria-label="Console" {
+                        ul {
+                            li {
+                                a href="/console" aria-current=[current("Incidents")] {
+                                    "Incidents"
+                                }
+                            }
+                            li {
+                                a href="/console/gateway" aria-current=[current("Gateway")] {
+                                    "Gateway"
+                                }
+                            }
+                        }
+                    }
                 }
                 main #content { (content) }
             }
