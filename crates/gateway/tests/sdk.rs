@@ -1,4 +1,5 @@
-//! The unmodified official SDKs against a running gateway, set up as `docs/integrate.md` says.
+//! The unmodified SDKs against a running gateway, set up as `docs/integrate.md` says: each call that
+//! was recorded of them is made again, of which the ledger must then say exactly what it discloses.
 //!
 //! The SDKs are in the folder that `CORDON_SDK_DIR` names, or else under the target directory;
 //! what is missing there is installed once.
@@ -10,81 +11,336 @@ mod support;
 #[path = "gateway/office.rs"]
 mod office;
 
-use std::collections::HashMap;
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+#[path = "sdk/mail.rs"]
+mod mail_clients;
 
-use gateway::{Authority, Egress, KeptAuthority, Patience, SpoolLimits};
-use ledger::Settled;
-use model::{FieldSet, Secret, Switch, Timestamp, World};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use gateway::{Authority, Egress, KeptAuthority, Patience};
+use ledger::{Disclosure, Settled};
+use model::{
+    Email, Field, FieldSet, Identifier, IdentifierHash, PersonKey, Phone, Switch, Timestamp, World,
+};
 use rustls::RootCertStore;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::TcpListener;
 
-use office::Office;
-use support::{Act, FakeVendor, House, Setup, accepted, reply};
+use support::{Act, FakeVendor, Got, House, Setup, reply};
 
-const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sdk");
+const RECORDINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../connectors/tests/recordings");
+
+/// What differs from vendor to vendor.
+struct Vendor {
+    name: &'static str,
+    /// As an operator holds it.
+    credential: &'static str,
+    /// A part of a request that only this credential makes.
+    shown: &'static str,
+    /// A case in every language; its request goes out with a reference, where `refers` says so, and
+    /// is refused while the vendor is cut off.
+    usual: &'static str,
+    refers: bool,
+    /// Cases that need another credential than this.
+    apart: fn(&str) -> bool,
+    /// The program whose SDK waits by itself while the vendor is held.
+    patient: Option<&'static str>,
+    /// The program whose SDK tells no more than a status.
+    terse: Option<&'static str>,
+    /// The programs whose SDK goes through a proxy that its environment names.
+    tunnels: &'static [&'static str],
+}
+
+/// One whose SDKs do as most do.
+const VENDOR: Vendor = Vendor {
+    name: "",
+    credential: "",
+    shown: "",
+    usual: "",
+    refers: false,
+    apart: |_| false,
+    patient: None,
+    terse: None,
+    tunnels: &[],
+};
 
 #[tokio::test]
-async fn sendgrid_for_node_sends_and_understands_refusals() {
-    check_sendgrid("node", "sendgrid.mjs").await;
+async fn brazes_sdks_send_and_understand_refusals() {
+    check(&Vendor {
+        name: "braze",
+        credential: "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa",
+        shown: "Bearer aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa",
+        usual: "users-track",
+        ..VENDOR
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn sendgrid_for_python_sends_and_understands_refusals() {
-    check_sendgrid("python3", "sendgrid_sdk.py").await;
+async fn customerios_sdks_send_and_understand_refusals() {
+    check(&Vendor {
+        name: "customerio",
+        credential: "aaaaaaaaaaaaaaaaaaaa:bbbbbbbbbbbbbbbbbbbb",
+        shown: "aaaaaaaaaaaaaaaaaaaa:bbbbbbbbbbbbbbbbbbbb",
+        usual: "identify",
+        apart: of_app,
+        tunnels: &["python3"],
+        ..VENDOR
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn twilio_for_node_sends_and_understands_refusals() {
-    check_twilio("node", "twilio.mjs").await;
+async fn customerios_app_sdks_send_and_understand_refusals() {
+    check(&Vendor {
+        name: "customerio",
+        credential: "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        shown: "Bearer aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        usual: "send-email",
+        apart: |case| !of_app(case),
+        ..VENDOR
+    })
+    .await;
+}
+
+/// Customer.io's App API has credentials of its own.
+fn of_app(case: &str) -> bool {
+    ["send-", "broadcast-", "customers-"].iter().any(|start| case.starts_with(start))
 }
 
 #[tokio::test]
-async fn twilio_for_python_sends_and_understands_refusals() {
-    check_twilio("python3", "twilio_sdk.py").await;
+async fn klaviyos_sdks_send_and_understand_refusals() {
+    check(&Vendor {
+        name: "klaviyo",
+        credential: "pk_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        shown: "Klaviyo-API-Key pk_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        usual: "event-create",
+        tunnels: &["node"],
+        ..VENDOR
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn sendgrid_for_python_goes_through_a_tunnel() {
-    check_tunnel(Setup::sendgrid, "python3", "sendgrid_sdk.py").await;
+async fn mailchimps_sdks_send_and_understand_refusals() {
+    check(&Vendor {
+        name: "mailchimp",
+        credential: "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-us21",
+        shown: ":aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-us21",
+        usual: "member-add",
+        tunnels: &["python3"],
+        ..VENDOR
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn sendgrid_for_node_goes_through_a_tunnel() {
-    check_tunnel(Setup::sendgrid, "node", "sendgrid.mjs").await;
+async fn mailguns_sdks_send_and_understand_refusals() {
+    check(&Vendor {
+        name: "mailgun",
+        credential: "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bbbbbbbb-cccccccc",
+        shown: "api:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bbbbbbbb-cccccccc",
+        usual: "message-one",
+        refers: true,
+        tunnels: &["node", "python3"],
+        ..VENDOR
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn twilio_for_python_goes_through_a_tunnel() {
-    check_tunnel(Setup::twilio, "python3", "twilio_sdk.py").await;
+async fn mandrills_sdks_send_and_understand_refusals() {
+    check(&Vendor {
+        name: "mandrill",
+        credential: "md-aaaaaaaaaaaaaaaaaaaaaa",
+        shown: r#""key":"md-aaaaaaaaaaaaaaaaaaaaaa""#,
+        usual: "send-one",
+        refers: true,
+        tunnels: &["node", "python3"],
+        ..VENDOR
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn twilio_for_node_goes_through_a_tunnel() {
-    check_tunnel(Setup::twilio, "node", "twilio.mjs").await;
+async fn postmarks_sdks_send_and_understand_refusals() {
+    check(&Vendor {
+        name: "postmark",
+        credential: "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa",
+        shown: "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa",
+        usual: "email-one",
+        refers: true,
+        apart: |case| case == "data-removal",
+        tunnels: &["python3"],
+        ..VENDOR
+    })
+    .await;
 }
 
-/// The SDK as it is, told of a proxy and of a certificate to believe by the environment alone.
-async fn check_tunnel(setup: fn(&FakeVendor) -> Setup, program: &str, script: &str) {
-    let vendor = FakeVendor::start(|got| match got.line().starts_with("POST /v3") {
-        true => Act::Reply(accepted()),
-        false => Act::Reply(reply("201 Created", "", r#"{"sid":"SM1"}"#)),
-    });
-    let vendor = vendor.await;
-    let egress = Egress::new(RootCertStore::empty(), vec![vendor.address.to_string()]);
-    // Python and Node look at the machine's clock.
-    let (world, _) = World::fixed(machine_now(), 1);
-    let patience = Patience::default();
-    let house = House::in_world(vec![setup(&vendor)], patience, egress.expect("TLS"), world).await;
+#[tokio::test]
+async fn resends_sdks_send_and_understand_refusals() {
+    check(&Vendor {
+        name: "resend",
+        credential: "re_aaaaaaaa_bbbbbbbbbbbbbbbbbbbbbbbb",
+        shown: "Bearer re_aaaaaaaa_bbbbbbbbbbbbbbbbbbbbbbbb",
+        usual: "email-one",
+        refers: true,
+        tunnels: &["python3"],
+        ..VENDOR
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn segments_sdks_send_and_understand_refusals() {
+    check(&Vendor {
+        name: "segment",
+        credential: "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        shown: "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa:",
+        usual: "identify",
+        patient: Some("python3"),
+        terse: Some("node"),
+        tunnels: &["python3"],
+        ..VENDOR
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sendgrids_sdks_send_and_understand_refusals() {
+    check(&Vendor {
+        name: "sendgrid",
+        credential: support::SENDGRID_KEY,
+        shown: concat!("Bearer SG.AAAAAAAAAAAAAAAAAAAAAA.", "BBBBBBBBBBBBBBBBBBBB"),
+        usual: "mail-one",
+        refers: true,
+        tunnels: &["node", "python3"],
+        ..VENDOR
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sess_sdks_send_and_understand_refusals() {
+    check(&Vendor {
+        name: "ses",
+        credential: "AKIAAAAAAAAAAAAAAAAA:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        shown: "Credential=AKIAAAAAAAAAAAAAAAAA/",
+        usual: "email-simple",
+        refers: true,
+        tunnels: &["python3"],
+        ..VENDOR
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn twilios_sdks_send_and_understand_refusals() {
+    check(&Vendor {
+        name: "twilio",
+        credential: support::TWILIO_KEY,
+        shown: support::TWILIO_KEY,
+        usual: "message-one",
+        refers: true,
+        tunnels: &["node", "python3"],
+        ..VENDOR
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn zendesks_sdks_send_and_understand_refusals() {
+    check(&Vendor {
+        name: "zendesk",
+        credential: "robot@shop.example/token:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        shown: "robot@shop.example/token:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        usual: "ticket-create",
+        patient: Some("python3"),
+        terse: Some("node"),
+        ..VENDOR
+    })
+    .await;
+}
+
+async fn check(vendor: &Vendor) {
+    for (language, program, script) in [
+        ("node", "node", format!("{}.mjs", vendor.name)),
+        ("python", "python3", format!("{}_sdk.py", vendor.name)),
+    ] {
+        let script = Path::new(RECORDINGS).join("record").join(script);
+        if script.exists() {
+            let mut recordings = recordings(vendor.name, language);
+            recordings.retain(|case, _| !(vendor.apart)(case));
+            assert!(!recordings.is_empty(), "{} has no recordings in {language}", vendor.name);
+            if vendor.tunnels.contains(&program) {
+                check_tunnel(vendor, program, &script, &recordings).await;
+            }
+            check_language(vendor, program, &script, recordings).await;
+        }
+    }
+}
+
+async fn check_language(
+    vendor: &Vendor,
+    program: &str,
+    script: &Path,
+    recordings: BTreeMap<String, Value>,
+) {
+    let replies: Vec<_> = recordings.values().cloned().collect();
+    let double = FakeVendor::start(move |got| Act::Reply(recorded_reply(&replies, got))).await;
+    let setup = Setup::of(vendor.name, vendor.credential, double.url());
+    let fields = Field::ALL.iter().copied().collect();
+    let mut house = house(Setup { fields, ..setup }).await;
+
+    let cases: Vec<&str> = recordings.keys().map(String::as_str).collect();
+    let said = run(&house, program, script, &cases.join(",")).await;
+    assert_eq!(said.len(), cases.len(), "{} makes each call once", script.display());
+    for one in &said {
+        assert_eq!(one["ok"], true, "{}: {one}", script.display());
+    }
+    let cases: Vec<&str> = said.iter().filter_map(|one| one["case"].as_str()).collect();
+    check_arrived(vendor, &house, &cases, &double.got());
+    check_ledger(&house, cases.iter().map(|case| &recordings[*case]));
+
+    let is = |language: Option<&str>| language == Some(program);
+    for (switch, status) in [(Switch::Stop, 403), (Switch::Hold, 429)] {
+        if switch == Switch::Hold && is(vendor.patient) {
+            continue;
+        }
+        house.switch(switch);
+        let said = run(&house, program, script, vendor.usual).await;
+        let one = said.first().unwrap_or_else(|| panic!("{} is a case", vendor.usual));
+        assert_eq!(one["ok"], false, "{one}");
+        assert!(one["status"] == status || one["status"].is_null(), "{one}");
+        let message = one["message"].as_str().expect("a message");
+        let why = message.contains("vendor") || is(vendor.terse);
+        assert!(why, "the caller reads why: {message}");
+    }
+    assert_eq!(double.got().len(), cases.len(), "nothing leaves after the cut");
+}
+
+/// The SDK with the vendor's own base URL, told of a proxy and of a certificate to believe by the
+/// environment alone.
+async fn check_tunnel(
+    vendor: &Vendor,
+    program: &str,
+    script: &Path,
+    recordings: &BTreeMap<String, Value>,
+) {
+    let replies: Vec<_> = recordings.values().cloned().collect();
+    let double = FakeVendor::start(move |got| Act::Reply(recorded_reply(&replies, got))).await;
+    let setup = Setup::of(vendor.name, vendor.credential, double.url());
+    let fields = Field::ALL.iter().copied().collect();
+    let house = house(Setup { fields, ..setup }).await;
     let mut registry = house.registry();
     let entry = registry.vendors.values().next().expect("one vendor");
-    let host = entry.hosts().into_iter().next().expect("one host");
+    let host = entry.hosts().into_iter().next().expect("a host");
     let made = KeptAuthority::issue(&host, &house.world).expect("an authority");
     let opened = Authority::open(&made).expect("it opens");
-    registry.authorities.insert(host, vec![opened.into()]);
+    registry.authorities.insert(host.clone(), vec![opened.into()]);
     house.gateway.replace(registry);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let proxy = format!("http://{}", listener.local_addr().expect("bound"));
@@ -93,221 +349,202 @@ async fn check_tunnel(setup: fn(&FakeVendor) -> Setup, program: &str, script: &s
     std::fs::write(&bundle, &made.root).expect("written");
     let bundle = bundle.to_str().expect("text");
     let way = [
-        ("HTTPS_PROXY", proxy.as_str()),
+        ("CORDON_VENDOR", format!("https://{host}").as_str()),
+        ("HTTPS_PROXY", &proxy),
         // Twilio for Node knows no other.
         ("HTTP_PROXY", &proxy),
         ("TWILIO_CA_BUNDLE", bundle),
+        ("AWS_CA_BUNDLE", bundle),
         ("SSL_CERT_FILE", bundle),
         ("REQUESTS_CA_BUNDLE", bundle),
         ("NODE_EXTRA_CA_CERTS", bundle),
-    ];
-    let said = run_by(&house, program, script, &way).await;
-    assert!(said["outcome"] == "sent" || said["sid"] == "SM1", "{said}");
-    assert_eq!((vendor.got().len(), house.disclosures().len()), (1, 1));
+    ]
+    .map(|(name, value)| (name, value.to_owned()));
+    let said = run_by(&house, program, script, vendor.usual, &way).await;
+    assert_eq!(said.first().expect("a case")["ok"], true, "{said:?}");
+    check_arrived(vendor, &house, &[vendor.usual], &double.got());
+    check_ledger(&house, [&recordings[vendor.usual]].into_iter());
 }
 
-#[expect(clippy::disallowed_methods, reason = "the SDKs' own TLS goes by the machine's clock")]
-fn machine_now() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let seconds = since.expect("after 1970").as_secs();
-    Timestamp::from_seconds(i64::try_from(seconds).expect("a time"))
+/// A house at the time of the SDKs, which sign it.
+async fn house(setup: Setup) -> House {
+    let host = setup.endpoint.split_once("://").expect("a URL").1.to_owned();
+    let egress = Egress::new(RootCertStore::empty(), vec![host]).expect("TLS");
+    #[expect(clippy::disallowed_methods, reason = "programs outside have no other clock")]
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    let now = Timestamp::from_micros(i64::try_from(now.as_micros()).expect("not far off"));
+    let (world, _) = World::fixed(now, 1);
+    House::in_world(vec![setup], Patience::default(), egress, world).await
 }
 
-#[tokio::test]
-async fn nodemailer_hands_mail_in_and_understands_refusals() {
-    check_mail("node", "nodemailer.mjs").await;
-}
-
-#[tokio::test]
-async fn smtplib_hands_mail_in_and_understands_refusals() {
-    check_mail("python3", "smtplib_mail.py").await;
-}
-
-async fn check_mail(program: &str, script: &str) {
-    let mut office = Office::with(|_| (), SpoolLimits::default()).await;
-    let certificate = office.house.ledger_dir.path().join("smtp.pem");
-    std::fs::write(&certificate, &office.certificate).expect("written");
-    let port = office.door.to_string();
-    let certificate = certificate.to_str().expect("the folder's name is text").to_owned();
-    let door = [("CORDON_SMTP_PORT", port.as_str()), ("CORDON_SMTP_CA", certificate.as_str())];
-    let said = run_by(&office.house, program, script, &door).await;
-    assert_eq!(said["accepted"], 3, "{said}");
-    let reply = said["reply"].as_str().expect("text");
-    assert!(reply.starts_with("250 2.0.0 kept as cal_"), "{reply}");
-    office.post.asked(3).await;
-    office.emptied().await;
-    let mut to: Vec<_> = office.post.got().iter().map(|mail| mail.recipients.clone()).collect();
-    to.sort();
-    assert_eq!(to, [["ann@example.com"], ["bob@example.com"], ["eve@example.com"]]);
-    for mail in office.post.got() {
-        let (head, body) = office::parts(&mail);
-        assert!(head.contains("X-Cordon-Ref: c1.") && head.contains("\"cordon_ref\":\"c1."));
-        assert!(!head.contains("eve@") && !head.contains("X-Cordon-Purpose"), "{head}");
-        let text = String::from_utf8_lossy(&body);
-        assert!(text.contains("Thank you, Ann.") && text.contains("receipt.pdf"), "{text}");
+/// The vendor's own credential arrives and never the workload's token.
+fn check_arrived(vendor: &Vendor, house: &House, cases: &[&str], got: &[Got]) {
+    assert_eq!(got.len(), cases.len(), "each call is one request at the vendor");
+    let token = house.token();
+    for (case, got) in cases.iter().zip(got) {
+        let mut wire = format!("{}{}", got.head, String::from_utf8_lossy(&got.body));
+        if let Some(basic) = got.header("authorization").first().and_then(|all| basic(all)) {
+            wire.push_str(&basic);
+        }
+        assert!(wire.contains(vendor.shown), "{case}: {}", got.line());
+        for secret in token.split(':') {
+            assert!(!wire.contains(secret), "{case}: the token leaves");
+        }
+        if vendor.refers && *case == vendor.usual {
+            assert!(wire.contains("c1."), "{case}: no reference: {wire}");
+        }
     }
-    let fields = FieldSet::parse("email,name,content,attachment").expect("fields");
-    let rows = office.house.disclosures();
-    assert!(rows.iter().any(|row| row.fields == fields), "what Ann's copy says of her");
-    assert!(rows.iter().all(|row| row.settled == Settled::Sent));
-
-    office.house.switch(Switch::Stop);
-    let said = run_by(&office.house, program, script, &door).await;
-    assert_eq!(said["code"], 550, "{said}");
-    assert!(said["reply"].as_str().is_some_and(|reply| reply.contains("vendor-stopped")), "{said}");
-    assert_eq!(office.post.got().len(), 3, "nothing leaves after the cut");
 }
 
-async fn check_sendgrid(program: &str, script: &str) {
-    let vendor = FakeVendor::accepting().await;
-    let mut house = House::with(Setup::sendgrid(&vendor)).await;
-    let said = run(&house, program, script).await;
-    assert_eq!(said, json!({ "status": 202, "outcome": "sent" }));
+fn basic(header: &str) -> Option<String> {
+    let bytes = BASE64_STANDARD.decode(header.strip_prefix("Basic ")?).ok()?;
+    String::from_utf8(bytes).ok()
+}
 
-    let got = vendor.only();
-    assert_eq!(got.line(), "POST /v3/mail/send HTTP/1.1");
-    assert_eq!(got.header("authorization"), [format!("Bearer {}", support::SENDGRID_KEY)]);
-    let message = got.json();
-    let personalization = &message["personalizations"][0];
-    assert_eq!(personalization["to"], json!([{ "email": "ann@example.com", "name": "Ann Lee" }]));
-    let reference = &personalization["custom_args"]["cordon_ref"];
-    assert!(reference.as_str().is_some_and(|text| text.starts_with("c1.")));
-    check_record(&house, "email,name,content", "mail.send");
-
-    for (switch, status, code) in
-        [(Switch::Stop, 403, "vendor-stopped"), (Switch::Hold, 429, "vendor-held")]
-    {
-        house.switch(switch);
-        let said = run(&house, program, script).await;
-        assert_eq!((&said["status"], &said["code"]), (&json!(status), &json!(code)));
-        assert_eq!(said["outcome"], "not-sent");
-        assert!(said["message"].as_str().is_some_and(|message| message.contains("vendor")));
+/// The ledger has one call after the other with exactly what each discloses.
+fn check_ledger<'a>(house: &House, recordings: impl Iterator<Item = &'a Value>) {
+    let mut calls: Vec<Vec<Disclosure>> = Vec::new();
+    for row in house.disclosures() {
+        assert_eq!(row.settled, Settled::Sent);
+        match calls.last_mut().filter(|call| call[0].call == row.call) {
+            Some(call) => call.push(row),
+            None => calls.push(vec![row]),
+        }
     }
-    assert_eq!(vendor.got().len(), 1, "nothing leaves after the cut");
-}
-
-async fn check_twilio(program: &str, script: &str) {
-    let created = json!({
-        "sid": "SM00000000000000000000000000000001",
-        "account_sid": account(),
-        "status": "queued",
-        "date_created": "Thu, 05 Feb 2026 02:00:00 +0000",
-        "date_updated": "Thu, 05 Feb 2026 02:00:00 +0000",
-        "date_sent": null,
-        "num_segments": "1",
-        "num_media": "0",
-    })
-    .to_string();
-    let vendor = FakeVendor::start(move |_| {
-        Act::Reply(reply("201 Created", "Content-Type: application/json\r\n", &created))
-    })
-    .await;
-    let mut house = House::with(Setup::twilio(&vendor)).await;
-    let said = run(&house, program, script).await;
-    assert_eq!(said, json!({ "sid": "SM00000000000000000000000000000001" }));
-
-    let got = vendor.only();
-    let path = format!("/2010-04-01/Accounts/{}/Messages.json", account());
-    assert_eq!(got.line(), format!("POST {path} HTTP/1.1"), "the SID in the path is the real one");
-    assert!(got.text().contains("To=%2B4930123456"), "{}", got.text());
-    assert!(got.text().contains("StatusCallback=https%3A%2F%2Fhooks.example%2Ftwilio"));
-    check_record(&house, "phone,content", "messages.create");
-
-    for (switch, status) in [(Switch::Stop, 403), (Switch::Hold, 429)] {
-        house.switch(switch);
-        let said = run(&house, program, script).await;
-        assert_eq!(said["status"], status);
-        assert!(said["message"].as_str().is_some_and(|message| message.contains("vendor")));
+    let mut calls = calls.into_iter();
+    for recording in recordings {
+        let expected = truth(house, recording);
+        if expected.is_empty() {
+            continue;
+        }
+        let found = merged(calls.next().into_iter().flatten().map(|row| {
+            (row.person, row.fields, row.list.map(|list| list.to_string()).into_iter().collect())
+        }));
+        assert_eq!(found, expected, "{}", recording["request"]);
     }
-    assert_eq!(vendor.got().len(), 1, "nothing leaves after the cut");
+    assert_eq!(calls.count(), 0, "nothing else is recorded");
 }
 
-fn account() -> &'static str {
-    support::TWILIO_KEY.split(':').next().expect("an account")
+/// Of each person: fields and lists.
+type Said = BTreeMap<PersonKey, (FieldSet, BTreeSet<String>)>;
+
+fn truth(house: &House, recording: &Value) -> Said {
+    let texts = |list: &Value| -> Vec<String> {
+        serde_json::from_value(list.clone()).expect("a list of texts")
+    };
+    let people = recording["discloses"].as_array().expect("people").iter();
+    merged(people.flat_map(|person| {
+        let fields = FieldSet::parse(&texts(&person["fields"]).join(",")).expect("fields");
+        let lists: BTreeSet<_> = texts(&person["lists"]).into_iter().collect();
+        // Two whom the ledger met apart stay two, and the call is about both.
+        let keys = texts(&person["identifiers"]).into_iter().map(|text| {
+            house.ledger.person(hash(house, &text)).unwrap_or_else(|| panic!("nobody is {text}"))
+        });
+        keys.map(move |key| (key, fields, lists.clone()))
+    }))
 }
 
-/// The one disclosure of a house and what is recorded of it.
-fn check_record(house: &House, fields: &str, operation: &str) {
-    let rows = house.disclosures();
-    assert_eq!(rows.len(), 1);
-    assert_eq!(rows[0].fields, FieldSet::parse(fields).expect("fields"));
-    assert_eq!((rows[0].operation.as_str(), rows[0].settled), (operation, Settled::Sent));
+fn merged(rows: impl Iterator<Item = (PersonKey, FieldSet, BTreeSet<String>)>) -> Said {
+    let mut said = Said::new();
+    for (person, fields, lists) in rows {
+        let one = said.entry(person).or_default();
+        one.0 = one.0.union(fields);
+        one.1.extend(lists);
+    }
+    said
 }
 
-/// Runs a script against the gateway, with the workload's token in the SDK's own variables.
-async fn run(house: &House, program: &str, script: &str) -> Value {
-    let base = format!("http://{}", house.address);
-    run_by(house, program, script, &[("CORDON_GATEWAY", &base)]).await
+fn hash(house: &House, text: &str) -> IdentifierHash {
+    let identifier = match text.split_once(':').expect("a kind") {
+        ("email", text) => Identifier::Email(Email::parse(text).expect("an address")),
+        ("phone", text) => Identifier::Phone(Phone::parse(text).expect("a number")),
+        (_, text) => Identifier::UserId(text.into()),
+    };
+    identifier.hash(house.ledger.identifier_key())
 }
 
-/// The same by the way that these variables say.
-async fn run_by(house: &House, program: &str, script: &str, way: &[(&str, &str)]) -> Value {
-    let sdk = installed();
-    let connector = house.setups[0].connector;
-    let environment = connector.mint([7; 48], &|_| Secret::new(String::new())).environment;
-    let tokens: HashMap<&str, &str> =
-        environment.iter().map(|(name, value)| (*name, value.expose().as_str())).collect();
+/// What the vendor's double answered when the same call was recorded.
+fn recorded_reply(recordings: &[Value], got: &Got) -> Vec<u8> {
+    let mut line = got.line().split(' ');
+    let method = line.next().unwrap_or_default();
+    let path = line.next().unwrap_or_default().split('?').next().unwrap_or_default();
+    let same = |one: &&Value| one["request"]["method"] == method && one["request"]["path"] == path;
+    let Some(recording) = recordings.iter().find(same) else {
+        return reply("404 Not Found", "", "");
+    };
+    let answer = &recording["reply"];
+    let headers = answer["headers"].as_object().expect("headers").iter();
+    let headers: String = headers
+        .map(|(name, value)| format!("{name}: {}\r\n", value.as_str().expect("a header")))
+        .collect();
+    reply(&format!("{} Fine", answer["status"]), &headers, answer["body"].as_str().unwrap_or(""))
+}
+
+/// What was recorded of a vendor's SDK in one language, as far as the connector reads it, by case.
+fn recordings(vendor: &str, language: &str) -> BTreeMap<String, Value> {
+    let connector = connectors::connector(vendor).expect("a connector");
+    let ending = format!(".{language}.json");
+    let files = std::fs::read_dir(Path::new(RECORDINGS).join(vendor)).expect("recordings");
+    let files = files.map(|entry| entry.expect("an entry").path());
+    let read = files.filter_map(|path| {
+        let case = path.file_name()?.to_str()?.strip_suffix(&ending)?.to_owned();
+        let text = std::fs::read_to_string(&path).expect("readable");
+        let recording: Value = serde_json::from_str(&text).expect("JSON");
+        let request = &recording["request"];
+        let known = connector.operation(request["method"].as_str()?, request["path"].as_str()?);
+        known.map(|_| (case, recording))
+    });
+    read.collect()
+}
+
+/// Makes these calls through the gateway, and says what the SDK made of each answer.
+async fn run(house: &House, program: &str, script: &Path, cases: &str) -> Vec<Value> {
+    let way = [("CORDON_GATEWAY", format!("http://{}", house.address))];
+    run_by(house, program, script, cases, &way).await
+}
+
+/// The same by the way that these variables say, with the workload's token in the SDK's own.
+async fn run_by(
+    house: &House,
+    program: &str,
+    script: &Path,
+    cases: &str,
+    way: &[(&str, String)],
+) -> Vec<Value> {
+    let sdk = installed().await;
     let mut command = tokio::process::Command::new(program);
     command
-        .arg(Path::new(SCRIPTS).join(script))
+        .arg(script)
         .env("CORDON_SDK_DIR", &sdk)
+        .env("CORDON_CASES", cases)
         .env("PYTHONPATH", sdk.join("py"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
-        .envs(tokens)
+        .envs(house.environment())
         .kill_on_drop(true);
     // Some SDKs read these, and would go around the gateway.
     for proxy in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"] {
         command.env_remove(proxy);
     }
-    command.envs(way.iter().copied());
+    command.envs(way.iter().map(|(name, value)| (name, value)));
     let output = command.output().await.unwrap_or_else(|why| panic!("starting {program}: {why}"));
     let (out, err) = (output.stdout, String::from_utf8_lossy(&output.stderr).into_owned());
-    assert!(output.status.success(), "{script} failed: {err}");
-    serde_json::from_slice(&out).unwrap_or_else(|why| panic!("{script} said no JSON: {why}: {err}"))
+    assert!(output.status.success(), "{} failed: {err}", script.display());
+    let lines = String::from_utf8(out).expect("text");
+    let said = lines.lines().filter(|line| line.starts_with('{'));
+    said.map(|line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{line}: {why}")))
+        .collect()
 }
 
 /// The folder of the SDKs, after whatever is missing there was installed.
-fn installed() -> PathBuf {
+async fn installed() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from);
-    let dir = std::env::var_os("CORDON_SDK_DIR").map_or_else(|| target.join("sdk"), PathBuf::from);
-    std::fs::create_dir_all(&dir).expect("the folder of SDKs can be made");
-    let lock = File::create(dir.join("install.lock")).expect("the lock can be made");
-    lock.lock().expect("the lock is free at last");
-    let (wanted, stamp) = (wanted(), dir.join("installed"));
-    if std::fs::read(&stamp).is_ok_and(|found| found == wanted) {
-        return dir;
-    }
-    let manifest = Path::new(SCRIPTS).join("package.json");
-    std::fs::copy(manifest, dir.join("package.json")).expect("package.json can be copied");
-    install(
-        Command::new("npm")
-            .args(["install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"])
-            .arg("--prefix")
-            .arg(&dir),
-    );
-    install(
-        Command::new("python3")
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"])
-            .arg("--target")
-            .arg(dir.join("py"))
-            .arg("--requirement")
-            .arg(Path::new(SCRIPTS).join("requirements.txt")),
-    );
-    std::fs::write(stamp, wanted).expect("the folder of SDKs can be written to");
-    dir
-}
-
-/// What an installation is of: the two lists of exact versions.
-fn wanted() -> Vec<u8> {
-    ["package.json", "requirements.txt"]
-        .map(|list| std::fs::read(Path::new(SCRIPTS).join(list)).expect("the list is there"))
-        .concat()
-}
-
-fn install(command: &mut Command) {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().unwrap_or_else(|why| panic!("starting {name}: {why}"));
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{name} could not install the SDKs: {said}");
+    let folder =
+        std::env::var_os("CORDON_SDK_DIR").map_or_else(|| target.join("sdk"), PathBuf::from);
+    let mut command = tokio::process::Command::new("python3");
+    command.arg(Path::new(RECORDINGS).join("record/record.py")).arg("--install-only");
+    let output = command.arg("--sdks").arg(&folder).output().await.expect("python3 starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the SDKs could not be installed: {said}");
+    folder
 }

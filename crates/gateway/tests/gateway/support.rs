@@ -9,7 +9,7 @@ use std::time::Duration;
 use connectors::{Connector, connector};
 use gateway::{
     Credential, Egress, Gateway, GatewayKeys, Patience, Registry, Seen, SeenCall, Terms,
-    TokenEntry, VendorEntry, token_key,
+    TokenEntry, VendorEntry, secret_of, token_key,
 };
 use ledger::{Disclosure, Ledger, LedgerKeys};
 use model::{
@@ -301,7 +301,7 @@ impl Setup {
         Self::of("twilio", TWILIO_KEY, vendor.url())
     }
 
-    fn of(name: &str, credential: &'static str, endpoint: String) -> Self {
+    pub fn of(name: &str, credential: &'static str, endpoint: String) -> Self {
         Self {
             name: None,
             connector: connector(name).expect("a connector"),
@@ -519,6 +519,14 @@ impl House {
     /// The first vendor's token.
     pub fn token(&self) -> String {
         self.setups[0].token().expose().clone()
+    }
+
+    /// The first vendor's token as its SDK reads it from the environment.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let secret_of = |id: &str| secret_of(&self.keys.token, id);
+        let minted = self.setups[0].connector.mint([7; 48], &secret_of);
+        let variables = minted.environment.into_iter();
+        variables.map(|(name, value)| (name, value.expose().clone())).collect()
     }
 
     /// A message to somebody, ready to be changed and sent.

@@ -1,6 +1,8 @@
 //! What a caller is told stands in `docs/integrate.md`.
 
 const DOCUMENT: &str = include_str!("../../../../docs/integrate.md");
+const NODE: &str = include_str!("../../../connectors/tests/recordings/record/package.json");
+const PYTHON: &str = include_str!("../../../connectors/tests/recordings/record/requirements.txt");
 const CODES: [&str; 4] = [
     include_str!("../../src/framing.rs"),
     include_str!("../../src/refused.rs"),
@@ -27,13 +29,12 @@ fn every_code_has_its_line_in_the_document() {
 
 #[test]
 fn the_document_names_the_versions_that_are_tested() {
-    let node: serde_json::Value =
-        serde_json::from_str(include_str!("../sdk/package.json")).expect("a manifest");
+    let node: serde_json::Value = serde_json::from_str(NODE).expect("a manifest");
     for (name, version) in node["dependencies"].as_object().expect("dependencies") {
         let said = format!("`{name}` {}", version.as_str().expect("a version"));
         assert!(DOCUMENT.contains(&said), "{said}");
     }
-    for line in include_str!("../sdk/requirements.txt").lines() {
+    for line in PYTHON.lines() {
         let (name, version) = line.split_once("==").expect("an exact version");
         assert!(DOCUMENT.contains(&format!("`{name}` {version}")), "{line}");
     }

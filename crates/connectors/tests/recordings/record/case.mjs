@@ -2,14 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
-const { CORDON_SDK_DIR, CORDON_GATEWAY, CORDON_CAPTURE, CORDON_CASES } = process.env;
+const { CORDON_SDK_DIR, CORDON_GATEWAY, CORDON_VENDOR, CORDON_CAPTURE, CORDON_CASES } = process.env;
 const wanted = CORDON_CASES ? new Set(CORDON_CASES.split(',')) : null;
 
 /** Loads a package from the folder of SDKs. */
 export const require = createRequire(`${CORDON_SDK_DIR}/`);
 
-/** The base URL that the SDK is pointed at. */
-export const base = (vendor) => `${CORDON_GATEWAY}/v/${vendor}`;
+/** The base URL that the SDK is pointed at: the vendor's own where a proxy leads to the gateway. */
+export const base = (vendor) => CORDON_VENDOR ?? `${CORDON_GATEWAY}/v/${vendor}`;
 
 /** A person that the request says something of: identifiers, fields, lists. */
 export function person(identifiers, fields, ...lists) {
@@ -43,7 +43,7 @@ async function outcome(call) {
   } catch (error) {
     const { status, statusCode, response, code, $metadata } = error;
     const number = [status, statusCode, response?.status, $metadata?.httpStatusCode, code];
-    const said = [response?.data, response?.body, error.body, error.detail, error.errors];
+    const said = [response?.data, response?.body, error.body, error.detail, error.details, error.errors];
     return {
       ok: false,
       status: number.find((one) => typeof one === 'number') ?? null,

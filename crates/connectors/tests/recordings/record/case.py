@@ -7,14 +7,15 @@ from importlib.metadata import version
 
 from requests.adapters import HTTPAdapter
 
-GATEWAY = os.environ["CORDON_GATEWAY"]
+GATEWAY = os.environ.get("CORDON_GATEWAY")
+VENDOR = os.environ.get("CORDON_VENDOR")
 CAPTURE = os.environ.get("CORDON_CAPTURE")
 WANTED = set(filter(None, os.environ.get("CORDON_CASES", "").split(",")))
 
 
 def base(vendor):
-    """The base URL that the SDK is pointed at."""
-    return f"{GATEWAY}/v/{vendor}"
+    """The base URL that the SDK is pointed at: the vendor's own where a proxy leads to the gateway."""
+    return VENDOR or f"{GATEWAY}/v/{vendor}"
 
 
 def person(identifiers, fields, *lists):
@@ -49,7 +50,7 @@ def outcome(call):
         if isinstance(metadata, dict):
             status = metadata["ResponseMetadata"]["HTTPStatusCode"]
         else:
-            named = ("status", "status_code", "code", "error_code")
+            named = ("status", "status_code", "code")
             found = [getattr(error, name, None) for name in named]
             found.append(getattr(metadata, "status_code", None))
             status = next((one for one in found if isinstance(one, int)), None)

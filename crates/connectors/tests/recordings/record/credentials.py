@@ -11,8 +11,6 @@ CREDENTIALS = {
     "ses": {
         "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-        "AWS_REGION": "eu-west-1",
-        "AWS_DEFAULT_REGION": "eu-west-1",
     },
     "mailchimp": {"MAILCHIMP_API_KEY": "0123456789abcdef0123456789abcdef-us21"},
     "mandrill": {"MANDRILL_API_KEY": "md-0123456789abcdefABCDEF"},
@@ -23,17 +21,15 @@ CREDENTIALS = {
     "customerio": {
         "CUSTOMERIO_SITE_ID": "0123456789abcdef0123",
         "CUSTOMERIO_API_KEY": "fedcba98765432100123",
-        "CUSTOMERIO_APP_KEY": "0123456789abcdef0123456789abcdef",
+        "CUSTOMERIO_APP_API_KEY": "0123456789abcdef0123456789abcdef",
     },
     "braze": {"BRAZE_API_KEY": "01234567-89ab-cdef-0123-456789abcdef"},
     "zendesk": {
-        "ZENDESK_EMAIL": "robot@shop.example",
-        "ZENDESK_API_TOKEN": "0123456789abcdefABCDEF0123456789abcdefAB",
+        "ZENDESK_USER": "robot@shop.example/token",
+        "ZENDESK_TOKEN": "0123456789abcdefABCDEF0123456789abcdefAB",
     },
     "s3": {
         "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-        "AWS_REGION": "eu-west-1",
-        "AWS_DEFAULT_REGION": "eu-west-1",
     },
 }

@@ -4,7 +4,7 @@ import { Agent } from 'node:http';
 import { base, person, record, require } from './case.mjs';
 
 const cio = require('customerio-node');
-const { CUSTOMERIO_SITE_ID, CUSTOMERIO_API_KEY, CUSTOMERIO_APP_KEY } = process.env;
+const { CUSTOMERIO_SITE_ID, CUSTOMERIO_API_KEY, CUSTOMERIO_APP_API_KEY } = process.env;
 const at = (path) => {
   const url = new URL(base('customerio') + path);
   // It takes no port from the URL and always speaks TLS, unless it is told otherwise here.
@@ -12,7 +12,7 @@ const at = (path) => {
   return { url: url.href, ...(url.protocol === 'http:' && plain) };
 };
 const track = new cio.TrackClient(CUSTOMERIO_SITE_ID, CUSTOMERIO_API_KEY, at('/api/v1'));
-const app = new cio.APIClient(CUSTOMERIO_APP_KEY, at('/v1'));
+const app = new cio.APIClient(CUSTOMERIO_APP_API_KEY, at('/v1'));
 const call = (name, discloses, make) => record('customerio-node', name, discloses, make);
 
 await call('identify', [
@@ -87,8 +87,8 @@ await call('broadcast-segment', [], () => app.triggerBroadcast(12, { season: 'sp
 await call('broadcast-ids', [person('user-id:4711', 'username,content'), person('user-id:4712', 'username,content')],
   () => app.triggerBroadcast(12, { season: 'spring' }, { ids: ['4711', '4712'] }));
 await call('broadcast-addresses', [
-  person('email:ann@example.com', 'email,content'),
-  person('email:bob@example.com', 'email,content'),
+  person('email:ann@example.com', 'email'),
+  person('email:bob@example.com', 'email'),
 ], () => app.triggerBroadcast(12, {}, { emails: ['ann@example.com', 'bob@example.com'], email_ignore_missing: true }));
 await call('broadcast-each', [
   person('user-id:4711', 'username,content'),

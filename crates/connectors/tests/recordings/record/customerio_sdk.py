@@ -9,7 +9,7 @@ from case import base, person, record
 track = CustomerIO(os.environ["CUSTOMERIO_SITE_ID"], os.environ["CUSTOMERIO_API_KEY"], retries=0)
 # `host` would always be spoken to by TLS.
 track.base_url = base("customerio") + "/api/v1"
-app = APIClient(os.environ["CUSTOMERIO_APP_KEY"], url=base("customerio"), retries=0)
+app = APIClient(os.environ["CUSTOMERIO_APP_API_KEY"], url=base("customerio"), retries=0)
 
 
 def call(name, discloses, make):
@@ -18,8 +18,8 @@ def call(name, discloses, make):
 
 call(
     "identify",
-    [person(["user-id:4711", "email:zoe@example.com"], "email,name,username,custom")],
-    lambda: track.identify("4711", email="zoe@example.com", first_name="Zoë", plan="gold"),
+    [person(["user-id:4714", "email:zoe@example.com"], "email,name,username,custom")],
+    lambda: track.identify("4714", email="zoe@example.com", first_name="Zoë", plan="gold"),
 )
 call(
     "track",

@@ -66,7 +66,7 @@ await call('profiles-bulk-import', [
 }));
 await call('profiles-subscribe', [
   person(['email:ann@example.com', 'phone:+15550100123'], 'email,phone', list),
-  person(['user-id:klaviyo:01GDDKASAP8TKDDA2GRZDSVP4H', 'email:bob@example.com'], 'email', list),
+  person(['user-id:klaviyo:01GDDKASAP8TKDDA2GRZDSVP4J', 'email:bob@example.com'], 'email', list),
 ], () => profiles.bulkSubscribeProfiles({
   data: {
     type: 'profile-subscription-bulk-create-job',
@@ -84,7 +84,7 @@ await call('profiles-subscribe', [
           },
           {
             type: 'profile',
-            id: '01GDDKASAP8TKDDA2GRZDSVP4H',
+            id: '01GDDKASAP8TKDDA2GRZDSVP4J',
             attributes: { email: 'bob@example.com', subscriptions: { email: { marketing: { consent: 'SUBSCRIBED' } } } },
           },
         ],

@@ -98,8 +98,7 @@ await call('messages-search', [person('email:ann@example.com', 'email')],
   () => server.getOutboundMessages({ recipient: 'ann@example.com', count: 10, offset: 0 }));
 
 // With the token of the account, in a header of its own. Who asks is the company.
-const account = new AccountClient(process.env.POSTMARK_ACCOUNT_TOKEN, options);
 await call('data-removal', [person('email:ann@example.com', 'email')],
-  () => account.requestDataRemoval({
+  () => new AccountClient(process.env.POSTMARK_ACCOUNT_TOKEN, options).requestDataRemoval({
     RequestedBy: 'privacy@shop.example', RequestedFor: 'ann@example.com', NotifyWhenCompleted: false,
   }));

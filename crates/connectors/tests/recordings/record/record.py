@@ -1,12 +1,13 @@
 """Runs every SDK against a double of its vendor and writes down what it sent.
 
-    python3 record.py [--sdks FOLDER] [--only VENDOR ...]
+    python3 record.py [--sdks FOLDER] [--only VENDOR ...] [--install-only]
 
 Installs what is missing into FOLDER, by default one in the user's cache. Needs node, npm, pip.
 """
 
 import argparse
 import base64
+import fcntl
 import json
 import os
 import pathlib
@@ -22,7 +23,7 @@ from replies import REPLIES
 HERE = pathlib.Path(__file__).parent
 PORT = 8460  # fixed, since signatures cover it
 KEPT = re.compile(
-    r"authorization|content-(type|encoding|length|md5)|host|idempotency-key|transfer-encoding|user-agent"
+    r"authorization|content-(type|encoding|length|md5)|host|idempotency-key|transfer-encoding"
     r"|amz-sdk-.*|expect|revision|x-amz-.*|x-postmark-.*|x-braze-.*|on-behalf-of"
 )
 
@@ -32,8 +33,11 @@ def main():
     cache = pathlib.Path.home() / ".cache" / "cordon-sdks"
     parser.add_argument("--sdks", type=pathlib.Path, default=cache, metavar="FOLDER")
     parser.add_argument("--only", nargs="+", default=[], metavar="VENDOR")
+    parser.add_argument("--install-only", action="store_true")
     options = parser.parse_args()
     install(options.sdks)
+    if options.install_only:
+        return
     server = ThreadingHTTPServer(("127.0.0.1", PORT), Double)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     for vendor in options.only or CREDENTIALS:
@@ -48,7 +52,10 @@ def main():
 
 
 def install(sdks):
+    """Installs what is missing, one process at a time."""
     sdks.mkdir(parents=True, exist_ok=True)
+    lock = (sdks / "install.lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
     lists = [HERE / "package.json", HERE / "requirements.txt"]
     wanted, stamp = b"".join(one.read_bytes() for one in lists), sdks / "installed"
     if stamp.exists() and stamp.read_bytes() == wanted:

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { base, record, require } from './case.mjs';
 
 const s3 = require('@aws-sdk/client-s3');
-const options = { endpoint: base('s3'), forcePathStyle: true, maxAttempts: 1 };
+const options = { region: 'eu-west-1', endpoint: base('s3'), forcePathStyle: true, maxAttempts: 1 };
 const client = new s3.S3Client(options);
 const plain = new s3.S3Client({ ...options, requestChecksumCalculation: 'WHEN_REQUIRED' });
 const call = (name, command, input, by = client) =>

@@ -12,7 +12,7 @@ from case import base, record
 def s3(**options):
     style = {"addressing_style": "path"}
     config = Config(s3=style, retries={"max_attempts": 0}, **options)
-    return boto3.client("s3", endpoint_url=base("s3"), config=config)
+    return boto3.client("s3", region_name="eu-west-1", endpoint_url=base("s3"), config=config)
 
 
 client = s3()

@@ -28,13 +28,13 @@ def call(name, discloses, make, **options):
 
 def identify(client):
     client.identify(
-        "4711",
+        "4714",
         {"email": "zoe@example.com", "name": "Zoë Ünal", "plan": "gold"},
         {"ip": "192.0.2.17"},
     )
 
 
-zoe = person(["user-id:4711", "email:zoe@example.com"], "email,name,username,ip,custom")
+zoe = person(["user-id:4714", "email:zoe@example.com"], "email,name,username,ip,custom")
 call("identify", [zoe], identify)
 call("identify-gzip", [zoe], identify, gzip=True)
 

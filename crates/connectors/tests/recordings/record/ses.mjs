@@ -2,7 +2,7 @@
 import { base, person, record, require } from './case.mjs';
 
 const ses = require('@aws-sdk/client-sesv2');
-const client = new ses.SESv2Client({ endpoint: base('ses'), maxAttempts: 1 });
+const client = new ses.SESv2Client({ region: 'eu-west-1', endpoint: base('ses'), maxAttempts: 1 });
 const call = (name, discloses, command, input) =>
   record('@aws-sdk/client-sesv2', name, discloses, () => client.send(new ses[`${command}Command`](input)));
 const FromEmailAddress = 'The shop <shop@shop.example>';

@@ -7,7 +7,12 @@ from botocore.config import Config
 
 from case import base, person, record
 
-client = boto3.client("sesv2", endpoint_url=base("ses"), config=Config(retries={"max_attempts": 0}))
+client = boto3.client(
+    "sesv2",
+    region_name="eu-west-1",
+    endpoint_url=base("ses"),
+    config=Config(retries={"max_attempts": 0}),
+)
 sender = "The shop <shop@shop.example>"
 
 

@@ -1,8 +1,9 @@
 // Zendesk: tickets, their comments, users. The SDK is the community's; Zendesk has none.
 import { base, person, record, require } from './case.mjs';
 
+const { ZENDESK_USER, ZENDESK_TOKEN } = process.env;
 const client = require('node-zendesk').createClient({
-  username: process.env.ZENDESK_EMAIL, token: process.env.ZENDESK_API_TOKEN, endpointUri: `${base('zendesk')}/api/v2`,
+  username: ZENDESK_USER.replace(/\/token$/, ''), token: ZENDESK_TOKEN, endpointUri: `${base('zendesk')}/api/v2`,
 });
 const call = (name, discloses, make) => record('node-zendesk', name, discloses, make);
 

@@ -13,8 +13,8 @@ session = requests.Session()
 reroute(session, "https://acme.zendesk.com", base("zendesk"))
 client = Zenpy(
     subdomain="acme",
-    email=os.environ["ZENDESK_EMAIL"],
-    token=os.environ["ZENDESK_API_TOKEN"],
+    email=os.environ["ZENDESK_USER"].removesuffix("/token"),
+    token=os.environ["ZENDESK_TOKEN"],
     session=session,
 )
 
