@@ -13,7 +13,7 @@ pub fn create_dir(path: &Path) -> io::Result<()> {
 
 /// Makes a file that only its owner may read; fails when it is there.
 pub fn create_new(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(path)
+    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// Makes a file anew. For files that no manifest names yet: a crash may have left a part of one.

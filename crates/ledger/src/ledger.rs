@@ -21,7 +21,9 @@ use crate::disclosure::{
 use crate::exposure::{Exposure, Holdings, Question, fields_in_run, fields_in_tail};
 use crate::lock::Lock;
 use crate::manifest::{Manifest, key_check};
+use crate::outcomes::Outcomes;
 use crate::people::{Forgotten, Indexed};
+use crate::queue::Queue;
 use crate::refusal::{LedgerDown, OpenRefused};
 use crate::sealer::{Request, Sealed, Sealer};
 use crate::state::State;
@@ -55,6 +57,7 @@ struct Inner {
 pub struct Shared {
     state: RwLock<State>,
     pub counters: Counters,
+    pub outcomes: Outcomes,
     /// A segment is sealed beyond this size; [`limits::LEDGER_SEGMENT_BYTES`] but in tests.
     pub segment_bytes: u64,
 }
@@ -65,6 +68,13 @@ impl Shared {
     /// The state, to ask.
     pub fn read(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().expect(POISONED)
+    }
+
+    /// The state with every outcome that was handed in before, to ask. Blocking, for as long as the
+    /// writer's present `fdatasync` takes.
+    pub fn settled(&self) -> RwLockReadGuard<'_, State> {
+        self.outcomes.catch_up();
+        self.read()
     }
 
     /// The state, to change.
@@ -116,7 +126,8 @@ impl Ledger {
         counters.segments.store(replayed.segments.max(1), std::sync::atomic::Ordering::Relaxed);
         counters.segment_bytes.store(wal.bytes(), std::sync::atomic::Ordering::Relaxed);
         let segment_bytes = limits::LEDGER_SEGMENT_BYTES;
-        let shared = Arc::new(Shared { state: RwLock::new(state), counters, segment_bytes });
+        let (state, outcomes) = (RwLock::new(state), Outcomes::default());
+        let shared = Arc::new(Shared { state, counters, outcomes, segment_bytes });
         Ok((Self::start(dir, shared, manifest, wal, keys, world, lock)?, recovered))
     }
 
@@ -136,7 +147,8 @@ impl Ledger {
         }
         let manifest = first_manifest(&identifier, &world);
         let (state, counters) = (RwLock::default(), Counters::default());
-        let shared = Arc::new(Shared { state, counters, segment_bytes });
+        let outcomes = Outcomes::default();
+        let shared = Arc::new(Shared { state, counters, outcomes, segment_bytes });
         let keys = LedgerKeys { identifier };
         Self::start(dir, shared, manifest, wal, keys, world, lock).expect("starts")
     }
@@ -153,7 +165,14 @@ impl Ledger {
         let (commands, queue) = mpsc::channel(limits::LEDGER_QUEUE_FRAMES);
         let (requests, sealing) = sync_channel(16);
         let (sealer, writer_world) = (requests.clone(), world.clone());
-        let writer = Writer { shared: shared.clone(), wal, queue, sealer, world: writer_world };
+        let writer = Writer {
+            shared: shared.clone(),
+            wal,
+            queue: Queue::new(queue),
+            sealer,
+            world: writer_world,
+            owed: Vec::new(),
+        };
         let sealer = Sealer {
             shared: shared.clone(),
             dir: dir.to_owned(),
@@ -187,12 +206,21 @@ impl Ledger {
     }
 
     /// Records what came of a call. The first outcome stands; a later one, or one of a call that is
-    /// not recorded, changes nothing.
+    /// not recorded, changes nothing. Later questions see it.
+    ///
+    /// Returns once it is durable when nothing was sent. Any other outcome leaves the call a
+    /// disclosure, as it is without one: that is durable before any later intent, or a few
+    /// milliseconds later.
     ///
     /// # Errors
-    /// When it is not durable; the call then counts as disclosed.
+    /// When the ledger is down; the call then counts as disclosed.
     pub async fn settle(&self, call: CallId, outcome: Outcome) -> Result<(), LedgerDown> {
-        self.command(|reply| Command::Settle(call, outcome, reply)).await
+        if matches!(outcome, Outcome::NotSent { .. }) {
+            return self.command(|reply| Command::Settle(call, outcome, Some(reply))).await;
+        }
+        self.send(Command::Settle(call, outcome, None)).await?;
+        self.0.shared.outcomes.hand_in();
+        Ok(())
     }
 
     /// Records a call that did not leave. Does not wait until it is durable.
@@ -323,7 +351,7 @@ impl Ledger {
         window: Window,
         reach: &Reach,
     ) -> anyhow::Result<Exposure> {
-        let state = self.0.shared.read();
+        let state = self.0.shared.settled();
         let view = state.view();
         let mut question = Question::new(&view, vendor, window, reach);
         question.ask_tail(&state.tail);
@@ -338,7 +366,7 @@ impl Ledger {
     /// # Errors
     /// When a run cannot be read.
     pub fn holdings(&self, person: PersonKey) -> anyhow::Result<Vec<Holding>> {
-        let state = self.0.shared.read();
+        let state = self.0.shared.settled();
         let view = state.view();
         let mut question = Holdings::new(&view, person);
         question.ask_tail(&state.tail);
@@ -353,7 +381,7 @@ impl Ledger {
     /// # Errors
     /// When a run cannot be read.
     pub fn fields_ever(&self, vendor: &VendorName) -> anyhow::Result<FieldSet> {
-        let state = self.0.shared.read();
+        let state = self.0.shared.settled();
         let view = state.view();
         let mut fields = fields_in_tail(&view, &state.tail, vendor);
         drop(state);
@@ -372,7 +400,7 @@ impl Ledger {
     /// # Errors
     /// When a run cannot be read.
     pub fn disclosures(&self, visit: &mut dyn FnMut(&Disclosure)) -> anyhow::Result<()> {
-        let state = self.0.shared.read();
+        let state = self.0.shared.settled();
         let view = state.view();
         let mut tail = Vec::new();
         let late = |call: CallId| view.corrections.settled(call);
@@ -396,7 +424,7 @@ impl Ledger {
         since: Timestamp,
         visit: &mut dyn FnMut(RecordedCall),
     ) -> anyhow::Result<()> {
-        let state = self.0.shared.read();
+        let state = self.0.shared.settled();
         let view = state.view();
         let late = |call: CallId| view.corrections.settled(call);
         let mut waiting = Vec::new();
@@ -412,7 +440,7 @@ impl Ledger {
 
     /// Numbers of the ledger, without personal data.
     pub fn status(&self) -> LedgerStatus {
-        let mut status = self.0.shared.read().status();
+        let mut status = self.0.shared.settled().status();
         self.0.shared.counters.fill(&mut status);
         status.down |= self.0.commands.as_ref().is_none_or(mpsc::Sender::is_closed);
         status

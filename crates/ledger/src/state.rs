@@ -49,23 +49,25 @@ impl State {
             Record::Open(calls) => {
                 Arc::make_mut(&mut self.corrections).leave_open(calls.iter().copied());
             }
-            _ => self.take_in(record),
+            _ => self.take_in(&record),
         }
     }
 
-    /// Applies a record of disclosures once it is durable. What changes the people index was
-    /// applied when the record was made.
-    pub fn take_in(&mut self, record: Record) {
+    /// Applies a record of disclosures. What changes the people index was applied when the record
+    /// was made.
+    pub fn take_in(&mut self, record: &Record) {
         match record {
-            Record::Call(call) => self.tail.record(&call),
-            Record::Refused(refused) => self.tail.refused.push(refused),
-            Record::Erased(erasure) => Arc::make_mut(&mut self.corrections).erase(erasure),
+            Record::Call(call) => self.tail.record(call),
+            Record::Refused(refused) => self.tail.refused.push(refused.clone()),
+            Record::Erased(erasure) => {
+                Arc::make_mut(&mut self.corrections).erase(erasure.clone());
+            }
             Record::Settled(settlement) => {
-                if self.tail.settle(&settlement) {
+                if self.tail.settle(settlement) {
                     return;
                 }
                 if Arc::make_mut(&mut self.corrections).settle(settlement.clone()) {
-                    self.tail.late.push(settlement);
+                    self.tail.late.push(settlement.clone());
                 } else {
                     tracing::warn!(call.id = %settlement.call, "an outcome of no open call");
                 }

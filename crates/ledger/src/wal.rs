@@ -1,8 +1,13 @@
 //! The write-ahead record: numbered segments of frames, one writer, one `fdatasync` per frame.
 //! Does not know what records do.
+//!
+//! The segment that is written to is longer than its frames: blank bytes lie ahead, so that a commit
+//! does not change the file's length, which would cost the file system a commit of its own. They
+//! are cut off when the segment ends or the ledger is closed.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -17,21 +22,45 @@ const EXTENSION: &str = "wal";
 /// The segment with which a ledger starts.
 pub const FIRST_SEGMENT: u64 = 1;
 
+/// Blank bytes that are written ahead at a time: some thousand small frames.
+const AHEAD: u64 = 1024 * 1024;
+
 /// What a segment is written to. A trait only so that tests can let it fail.
 pub trait Storage: Send {
-    /// Appends the whole of it.
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// Returns when all that was appended is durable.
+    /// Writes the whole of it at `offset`, which is where the last one ended.
+    fn write(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+    /// Returns when all that was written is durable.
     fn sync(&mut self) -> io::Result<()>;
+    /// Ends the segment at `offset`, durably.
+    fn end(&mut self, offset: u64) -> io::Result<()>;
 }
 
-impl Storage for File {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write_all(bytes)
+/// The file of a segment.
+struct Segment {
+    file: File,
+    /// Its length, what is blank included.
+    length: u64,
+}
+
+impl Storage for Segment {
+    fn write(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let end = offset + bytes.len() as u64;
+        if end > self.length {
+            // On a disk that is almost full there may be room for the frame alone.
+            let blank = vec![0; (end + AHEAD - self.length) as usize];
+            let ahead = self.file.write_all_at(&blank, self.length);
+            self.length = if ahead.is_ok() { end + AHEAD } else { end };
+        }
+        self.file.write_all_at(bytes, offset)
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
+        self.file.sync_data()
+    }
+
+    fn end(&mut self, offset: u64) -> io::Result<()> {
+        self.file.set_len(offset)?;
+        self.file.sync_all()
     }
 }
 
@@ -87,13 +116,14 @@ impl Wal {
             offset = replay(dir, number, number == last, apply, &mut replayed)?;
         }
         let path = segment(dir, last);
-        let file = OpenOptions::new().append(true).open(&path).context("opening the segment")?;
+        let file = OpenOptions::new().write(true).open(&path).context("opening the segment")?;
+        let length = file.metadata().context("opening the segment")?.len();
+        let mut storage = Box::new(Segment { file, length });
         if replayed.torn_bytes > 0 {
-            file.set_len(offset).context("dropping a torn frame")?;
-            file.sync_all().context("dropping a torn frame")?;
+            storage.end(offset).context("dropping a torn frame")?;
+            storage.length = offset;
         }
-        let wal = Self { dir: dir.to_owned(), number: last, offset, storage: Box::new(file) };
-        Ok((wal, replayed))
+        Ok((Self { dir: dir.to_owned(), number: last, offset, storage }, replayed))
     }
 
     /// Makes these records durable as one frame; at most [`frame::RECORD_BYTES`] of them.
@@ -105,10 +135,18 @@ impl Wal {
             return Err(io::Error::other("the records do not fit a frame"));
         }
         let frame = frame::seal(self.number, self.offset, records);
-        self.storage.append(&frame)?;
+        self.storage.write(self.offset, &frame)?;
         self.storage.sync()?;
         self.offset += frame.len() as u64;
         Ok(())
+    }
+
+    /// Cuts off what is blank. Nothing may be committed any more before a rotation.
+    ///
+    /// # Errors
+    /// When that is not durable.
+    pub fn end(&mut self) -> io::Result<()> {
+        self.storage.end(self.offset)
     }
 
     /// Ends this segment and starts the next one. Gives back the number of the next.
@@ -116,6 +154,7 @@ impl Wal {
     /// # Errors
     /// When its file or name is not durable. Nothing may be committed any more after an error.
     pub fn rotate(&mut self) -> io::Result<u64> {
+        self.end()?;
         self.storage = create(&self.dir, self.number + 1)?;
         self.number += 1;
         self.offset = 0;
@@ -138,7 +177,7 @@ fn create(dir: &Path, number: u64) -> io::Result<Box<dyn Storage>> {
     let file = disk::create_new(&segment(dir, number))?;
     file.sync_all()?;
     disk::sync_dir(&dir.join(DIR))?;
-    Ok(Box::new(file))
+    Ok(Box::new(Segment { file, length: 0 }))
 }
 
 fn segment(dir: &Path, number: u64) -> PathBuf {
@@ -153,7 +192,8 @@ fn damaged(number: u64, offset: usize, what: &'static str) -> OpenRefused {
 /// Replays one segment. Gives back where its last valid frame ends.
 ///
 /// A frame that does not read is torn only at the end of the last segment: every earlier frame was
-/// synced before the next one was begun, and so was every earlier segment.
+/// synced before the next one was begun, and so was every earlier segment. Only there are blank
+/// bytes, after a crash.
 fn replay(
     dir: &Path,
     number: u64,
@@ -165,6 +205,9 @@ fn replay(
     let mut offset = 0;
     while offset < bytes.len() {
         let Some((records, next)) = frame::open(number, &bytes, offset) else {
+            if last && bytes[offset..].iter().all(|byte| *byte == 0) {
+                break;
+            }
             if !last || frame::any_behind(number, &bytes, offset) {
                 return Err(damaged(number, offset, "a frame does not read").into());
             }

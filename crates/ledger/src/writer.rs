@@ -4,13 +4,18 @@
 //! A batch goes `take → admit → commit → take in → release`. Persons are found or made when a
 //! command is admitted, in the order of the queue; rows are seen by questions once they are
 //! durable; callers go on after that.
+//!
+//! Nobody waits for a refusal, nor for an outcome that leaves a call a disclosure. They are taken in
+//! at once and owed to the disk: the next commit pays, or one of its own a moment later.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
+use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use model::{
     CallId, IdentifierHash, ListName, OperationName, PersonKey, Timestamp, VendorName, World,
@@ -23,6 +28,7 @@ use crate::disclosure::{Import, Intent, IntentRow, Outcome, RefusedCall, Settled
 use crate::frame;
 use crate::ledger::Shared;
 use crate::people::{Changes, Forgotten, Indexed, People};
+use crate::queue::{Queue, Woken};
 use crate::record::{CallHeader, CallRecord, CallRow, Erasure, Origin, Record, Settlement};
 use crate::sealer::Request;
 use crate::state::State;
@@ -36,13 +42,20 @@ pub type Reply<T> = oneshot::Sender<T>;
 /// What callers ask of the writer.
 pub enum Command {
     Intend(Intent, Reply<()>),
-    Settle(CallId, Outcome, Reply<()>),
+    Settle(CallId, Outcome, Option<Reply<()>>),
     Refuse(RefusedCall),
     Import(Import, Reply<()>),
     Erase(VendorErasure, Reply<()>),
     Forget(Vec<IdentifierHash>, Reply<Forgotten>),
     Index(Vec<Vec<IdentifierHash>>, Reply<Indexed>),
     Rotate(Reply<Option<Rotated>>),
+}
+
+impl Command {
+    /// Whether its caller waits until it is durable.
+    fn is_awaited(&self) -> bool {
+        !matches!(self, Self::Settle(_, _, None) | Self::Refuse(_))
+    }
 }
 
 /// What a vendor says it erased.
@@ -76,6 +89,9 @@ impl Admitted {
 
 /// Commands of one batch, beyond which the next caller waits for the next `fdatasync`.
 const BATCH_COMMANDS: usize = limits::LEDGER_QUEUE_FRAMES;
+/// How long what is owed waits for a commit to share. A crash in that time leaves a call without
+/// its outcome, which counts as disclosed all the same.
+const OWED: Duration = Duration::from_millis(5);
 /// Bytes that the rows of one record may come to; a frame takes several of them.
 const RECORD_COST_BYTES: usize = frame::RECORD_BYTES / 4;
 /// Lists that one row of a record names; a row in more is written as several.
@@ -87,66 +103,116 @@ const MESSAGE_BYTES: usize = 1_024;
 pub struct Writer {
     pub shared: Arc<Shared>,
     pub wal: Wal,
-    pub queue: mpsc::Receiver<Command>,
+    pub queue: Queue,
     pub sealer: SyncSender<Request>,
     pub world: World,
+    /// Records that are taken in, for which nobody waits, and that are not on disk yet.
+    pub owed: Vec<Record>,
 }
 
 impl Writer {
     /// Runs until every sender is gone, or until a record cannot be made durable.
     pub fn run(mut self) {
-        while let Some(first) = self.queue.blocking_recv() {
-            if let Err(error) = self.batch(first) {
-                self.shared.counters.down.store(true, Ordering::SeqCst);
-                tracing::error!(%error, "the ledger is down: a record could not be made durable");
-                // Dropping the queue lets everybody who waits, or comes later, know.
-                return;
+        if let Err(error) = self.write() {
+            self.shared.counters.down.store(true, Ordering::SeqCst);
+            tracing::error!(%error, "the ledger is down: a record could not be made durable");
+        }
+        self.shared.outcomes.end();
+        // Dropping the queue lets everybody who waits, or comes later, know.
+    }
+
+    fn write(&mut self) -> std::io::Result<()> {
+        let mut due = None;
+        loop {
+            let mut commands = Vec::new();
+            let woken = self.queue.take(&mut commands, BATCH_COMMANDS, due);
+            self.owe(&mut commands);
+            let due_by = *due.get_or_insert_with(|| Instant::now() + OWED);
+            let waits = woken == Woken::Commands
+                && commands.is_empty()
+                && self.owed.len() < BATCH_COMMANDS
+                && Instant::now() < due_by;
+            if waits {
+                continue;
+            }
+            due = None;
+            self.batches(commands)?;
+            if woken == Woken::Closed {
+                return self.wal.end();
             }
         }
     }
 
-    fn batch(&mut self, first: Command) -> std::io::Result<()> {
-        let mut commands = vec![first];
-        while commands.len() < BATCH_COMMANDS
-            && !matches!(commands.last(), Some(Command::Rotate(_)))
-        {
-            let Ok(command) = self.queue.try_recv() else { break };
-            commands.push(command);
+    /// Takes in the commands for which nobody waits, and leaves the others.
+    fn owe(&mut self, commands: &mut Vec<Command>) {
+        let now = self.world.now();
+        let owed =
+            commands.extract_if(.., |command| !command.is_awaited()).map(|command| match command {
+                Command::Settle(call, outcome, _) => {
+                    Record::Settled(settlement(call, outcome, now))
+                }
+                Command::Refuse(refused) => Record::Refused(refused),
+                _ => unreachable!("somebody waits for it"),
+            });
+        let owed: Vec<Record> = owed.collect();
+        if owed.is_empty() {
+            return;
         }
-        let rotate = commands.pop_if(|command| matches!(command, Command::Rotate(_)));
-        let admitted: Vec<Admitted> = {
+        let outcomes = owed.iter().filter(|record| matches!(record, Record::Settled(_))).count();
+        let mut state = self.shared.write();
+        owed.iter().for_each(|record| state.take_in(record));
+        drop(state);
+        self.shared.outcomes.take_in(outcomes as u64);
+        self.owed.extend(owed);
+    }
+
+    /// Commands in order; a rotation ends a batch.
+    fn batches(&mut self, mut commands: Vec<Command>) -> std::io::Result<()> {
+        loop {
+            let rotation = commands.iter().position(|one| matches!(one, Command::Rotate(_)));
+            let Some(rotation) = rotation else {
+                return self.batch(commands);
+            };
+            let later = commands.split_off(rotation + 1);
+            let rotate = commands.pop();
+            self.batch(commands)?;
+            if let Some(Command::Rotate(reply)) = rotate {
+                let rotated = self.rotate()?;
+                drop(reply.send(rotated));
+            }
+            commands = later;
+        }
+    }
+
+    fn batch(&mut self, commands: Vec<Command>) -> std::io::Result<()> {
+        let admitted: Vec<Admitted> = if commands.is_empty() {
+            Vec::new()
+        } else {
             let mut state = self.shared.write();
             let now = self.world.now();
-            commands
-                .into_iter()
-                .map(|command| admit(&mut state, command, now, &self.world))
-                .collect()
+            let admit = |command| admit(&mut state, command, now, &self.world);
+            commands.into_iter().map(admit).collect()
         };
         self.commit(&admitted)?;
-        let mut releases = Vec::with_capacity(admitted.len());
-        {
+        if !admitted.is_empty() {
             let mut state = self.shared.write();
-            for one in admitted {
-                one.records.into_iter().for_each(|record| state.take_in(record));
-                releases.push(one.release);
-            }
+            admitted.iter().flat_map(|one| &one.records).for_each(|record| state.take_in(record));
         }
-        releases.into_iter().for_each(|release| release());
-        if let Some(Command::Rotate(reply)) = rotate {
-            let rotated = self.rotate()?;
-            drop(reply.send(rotated));
-        } else if self.wal.bytes() > self.shared.segment_bytes {
+        admitted.into_iter().for_each(|one| (one.release)());
+        if self.wal.bytes() > self.shared.segment_bytes {
             // A full queue means that the sealer has more to do already.
             drop(self.sealer.try_send(Request::Wanted));
         }
         Ok(())
     }
 
-    /// Makes all records durable: in one frame, or in as few as they fit.
+    /// Makes all records durable, those that are owed first: in one frame, or in as few as they
+    /// fit.
     fn commit(&mut self, admitted: &[Admitted]) -> std::io::Result<()> {
+        let owed = std::mem::take(&mut self.owed);
         let mut waiting = Encoder::default();
         let mut one = Encoder::default();
-        for record in admitted.iter().flat_map(|one| &one.records) {
+        for record in owed.iter().chain(admitted.iter().flat_map(|one| &one.records)) {
             one.bytes.clear();
             record.encode(&mut one);
             if waiting.bytes.len() + one.bytes.len() > frame::RECORD_BYTES {
@@ -218,12 +284,6 @@ fn admit(state: &mut State, command: Command, now: Timestamp, world: &World) -> 
             };
             Admitted::new(calls(&mut state.people, &header, import.rows, now, world), reply, ())
         }
-        Command::Settle(call, outcome, reply) => {
-            Admitted::new(vec![Record::Settled(settlement(call, outcome, now))], reply, ())
-        }
-        Command::Refuse(refused) => {
-            Admitted { records: vec![Record::Refused(refused)], release: Box::new(|| {}) }
-        }
         Command::Erase(erasure, reply) => {
             Admitted::new(erasures(&state.people, erasure, now), reply, ())
         }
@@ -238,6 +298,10 @@ fn admit(state: &mut State, command: Command, now: Timestamp, world: &World) -> 
             }
             Admitted::new(changes.records().collect(), reply, indexed)
         }
+        Command::Settle(call, outcome, Some(reply)) => {
+            Admitted::new(vec![Record::Settled(settlement(call, outcome, now))], reply, ())
+        }
+        Command::Settle(_, _, None) | Command::Refuse(_) => unreachable!("they are owed"),
         Command::Rotate(_) => unreachable!("a batch ends before it"),
     }
 }
@@ -365,12 +429,16 @@ mod tests {
     }
 
     impl Storage for Failing {
-        fn append(&mut self, _: &[u8]) -> std::io::Result<()> {
+        fn write(&mut self, _: u64, _: &[u8]) -> std::io::Result<()> {
             if self.append { Err(std::io::Error::other("no space left")) } else { Ok(()) }
         }
 
         fn sync(&mut self) -> std::io::Result<()> {
             Err(std::io::Error::other("the disk has lost pages"))
+        }
+
+        fn end(&mut self, _: u64) -> std::io::Result<()> {
+            Ok(())
         }
     }
 

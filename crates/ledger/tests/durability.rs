@@ -48,7 +48,7 @@ async fn a_torn_tail_is_dropped_and_everything_acknowledged_is_kept() {
         let rows = vec![row(&[&format!("person-{number}")], "email", &[])];
         ledger.intend(intent(number, rows)).await.expect("durable");
     }
-    let acknowledged = fs::metadata(segment(dir.path(), 1)).expect("a segment").len();
+    let acknowledged = ledger.status().bytes;
     ledger.intend(intent(3, vec![row(&["torn"], "email", &["list"])])).await.expect("durable");
     drop(ledger);
     let whole = fs::read(segment(dir.path(), 1)).expect("a segment");
@@ -57,7 +57,8 @@ async fn a_torn_tail_is_dropped_and_everything_acknowledged_is_kept() {
     let spoilt = (acknowledged as usize..whole.len()).flat_map(|place| {
         let mut changed = whole.clone();
         changed[place] ^= 0x55;
-        [whole[..place].to_vec(), changed]
+        let blank_behind = [&changed[..=place], &[0; 5_000]].concat();
+        [whole[..place].to_vec(), changed, blank_behind]
     });
     for bytes in spoilt {
         let copied = scratch();
@@ -70,6 +71,22 @@ async fn a_torn_tail_is_dropped_and_everything_acknowledged_is_kept() {
         drop(ledger);
         assert_eq!(calls(&open(copied.path(), &world).0), [call(1), call(2), call(4)]);
     }
+}
+
+#[tokio::test]
+async fn what_lies_blank_ahead_at_a_crash_is_neither_torn_nor_lost() {
+    let (dir, world) = (scratch(), world(1));
+    let (ledger, _) = open(dir.path(), &world);
+    ledger.intend(intent(1, vec![row(&["one"], "email", &[])])).await.expect("durable");
+    let crashed = scratch();
+    copy(dir.path(), crashed.path());
+    let acknowledged = ledger.status().bytes;
+    assert!(fs::metadata(segment(crashed.path(), 1)).expect("a segment").len() > acknowledged);
+    let (ledger, recovered) = open(crashed.path(), &world);
+    assert_eq!((recovered.torn_bytes, recovered.records), (0, 2));
+    ledger.intend(intent(2, vec![row(&["two"], "email", &[])])).await.expect("goes on");
+    drop(ledger);
+    assert_eq!(calls(&open(crashed.path(), &world).0), [call(1), call(2)]);
 }
 
 #[tokio::test]
@@ -133,7 +150,9 @@ async fn a_manifest_that_a_crash_left_torn_was_never_published() {
     let before = scratch();
     let (ledger, _) = open(dir.path(), &world);
     ledger.intend(intent(1, vec![row(&["one"], "email", &[])])).await.expect("durable");
+    drop(ledger);
     copy(dir.path(), before.path());
+    let (ledger, _) = open(dir.path(), &world);
     ledger.seal().await.expect("seals");
     drop(ledger);
     // The moment before the manifest was whole: runs, state and both segments are there.

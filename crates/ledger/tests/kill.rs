@@ -43,6 +43,7 @@ async fn ingest(dir: &Path, round: u64) {
 }
 
 async fn one_task(ledger: Ledger, round: u64, task: u64) {
+    let mut owed = None;
     for step in 0..100_000 {
         let number = (round * TASKS + task) << 32 | step;
         let rows = (0..rows_of(number))
@@ -50,15 +51,22 @@ async fn one_task(ledger: Ledger, round: u64, task: u64) {
             .collect();
         ledger.intend(intent(number, rows)).await.expect("durable");
         say("intended", number);
+        if let Some(before) = owed.take() {
+            say("settled", before);
+        }
         match step % 4 {
-            0 => ledger.settle(call(number), sent()).await.expect("durable"),
+            0 => {
+                // That something was sent is durable before any later intent is.
+                ledger.settle(call(number), sent()).await.expect("taken");
+                owed = Some(number);
+            }
             1 => {
                 let outcome = Outcome::NotSent { code: "vendor-unreachable" };
                 ledger.settle(call(number), outcome).await.expect("durable");
+                say("settled", number);
             }
-            _ => continue,
+            _ => {}
         }
-        say("settled", number);
     }
 }
 
