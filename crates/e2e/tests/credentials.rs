@@ -307,3 +307,32 @@ fn write_whole(file: &Path, text: &str) {
     std::fs::write(&part, text).expect("written");
     std::fs::rename(&part, file).expect("renamed");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_consoles_cookie_is_for_https_alone_where_that_is_used_and_ends_with_the_log_out() {
+    let company = company("").await;
+    let program = company.start().await;
+    company.open_shop(&program).await;
+    let token = std::fs::read_to_string(company.data().join("keys/operator.token"));
+    let body = format!("token={}", token.expect("a token").trim());
+    let url = |path: &str| format!("{}{path}", program.places.api);
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let log_in = async |more: &[(&str, &str)]| {
+        let headers = [&[form], more].concat();
+        send(Method::POST, &url("/console/login"), &headers, body.clone()).await
+    };
+    let plain = log_in(&[]).await;
+    assert!(!plain.header("set-cookie").contains("Secure"));
+    let behind = log_in(&[("x-forwarded-proto", "https")]).await;
+    assert!(behind.header("set-cookie").ends_with("; HttpOnly; SameSite=Strict; Secure"));
+
+    let cookie = plain.header("set-cookie").split(';').next().expect("a pair").to_owned();
+    let page = send(Method::GET, &url("/console/access"), &[("cookie", &cookie)], "").await;
+    assert_eq!(page.status, 200);
+    assert!(page.text().contains("sendgrid") && page.text().contains("tok_"));
+    assert!(!page.text().contains("SG."), "no secret");
+    let out = send(Method::POST, &url("/console/logout"), &[("cookie", &cookie)], "").await;
+    assert_eq!((out.status, out.header("location")), (303, "/console/login"));
+    let forgotten = out.header("set-cookie");
+    assert!(forgotten.starts_with("cordon_operator=;") && forgotten.ends_with("Max-Age=0"));
+}

@@ -109,6 +109,8 @@ pub struct Listen {
 pub struct Public {
     /// The portal's base URL.
     pub portal_url: Option<String>,
+    /// The base URL under which operators reach the API and the console.
+    pub console_url: Option<String>,
     /// Proxies before the portal: what they say of a caller's address is believed.
     pub proxies: Vec<IpAddr>,
 }

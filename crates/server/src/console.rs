@@ -1,6 +1,7 @@
-//! The operators' console: one read-only page per incident, and one of the gateway, behind an
-//! operator's token.
+//! The operators' console: read-only pages of incidents, of the gateway and of what opens what,
+//! behind an operator's token.
 
+mod access;
 mod chart;
 mod clocks;
 mod exposure;
@@ -12,10 +13,10 @@ mod words;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use incident::Incident;
 use maud::Markup;
 use model::{IncidentId, Secret, limits};
@@ -24,8 +25,9 @@ use serde::Deserialize;
 use crate::api::auth;
 use crate::api::error::ApiError;
 use crate::api::extract::Path;
+use crate::api::tokens;
 use crate::app::App;
-use crate::{bursts, flows, respond};
+use crate::{bursts, credentials, flows, respond};
 
 /// The cookie that holds an operator's token in a browser.
 pub const COOKIE: &str = "cordon_operator";
@@ -34,10 +36,12 @@ pub const COOKIE: &str = "cordon_operator";
 pub fn router(app: &App) -> Router<App> {
     Router::new()
         .route("/console", get(home))
+        .route("/console/access", get(access_page))
         .route("/console/incidents/{incident}", get(incident))
         .route("/console/gateway", get(traffic))
         .route_layer(from_fn_with_state(app.clone(), auth::check_console))
         .route("/console/login", get(login_page).post(login))
+        .route("/console/logout", post(logout))
         .route("/assets/cordon.css", get(crate::http::style))
         .route("/assets/icon.svg", get(crate::http::icon))
 }
@@ -100,6 +104,27 @@ async fn find(app: &App, id: &str) -> anyhow::Result<Option<Incident>> {
     }
 }
 
+async fn access_page(State(app): State<App>) -> Result<Markup, ApiError> {
+    let (vendors, tokens) = app
+        .store
+        .read(|tx| {
+            let workloads = tx.workloads()?.into_iter();
+            let tokens = workloads.map(|one| Ok((one.name.clone(), tx.tokens_of(&one.name)?)));
+            Ok((tx.vendors()?, tokens.collect::<anyhow::Result<Vec<_>>>()?))
+        })
+        .await?;
+    let mut shown = Vec::new();
+    for vendor in vendors {
+        let credential = credentials::shown(&app, &vendor.name).await?;
+        shown.push((vendor.name, credential));
+    }
+    let tokens = tokens.into_iter().map(|(workload, tokens)| {
+        let tokens = tokens.into_iter().map(|token| tokens::Shown::of(&app, token));
+        (workload, tokens.collect())
+    });
+    Ok(access::access(&shown, &tokens.collect::<Vec<_>>()))
+}
+
 async fn login_page() -> Markup {
     page::login(false)
 }
@@ -112,6 +137,7 @@ struct Token {
 /// Takes a token and, if it is an operator's, keeps it in a cookie that scripts cannot read.
 async fn login(
     State(app): State<App>,
+    headers: HeaderMap,
     form: Result<Form<Token>, FormRejection>,
 ) -> Result<Response, ApiError> {
     let Ok(Form(form)) = form else {
@@ -121,10 +147,31 @@ async fn login(
     if !auth::may_view(&app, &token).await? {
         return Ok((StatusCode::UNAUTHORIZED, page::login(true)).into_response());
     }
-    let cookie = format!("{COOKIE}={}; Path=/console; HttpOnly; SameSite=Strict", token.expose());
-    let mut response = Redirect::to("/console").into_response();
-    if let Ok(value) = HeaderValue::from_str(&cookie) {
+    Ok(with_cookie("/console", &cookie(&app, &headers, token.expose(), "")))
+}
+
+/// Lets the browser forget the token. The token itself stays good.
+async fn logout(State(app): State<App>, headers: HeaderMap) -> Response {
+    with_cookie("/console/login", &cookie(&app, &headers, "", "; Max-Age=0"))
+}
+
+fn with_cookie(to: &str, cookie: &str) -> Response {
+    let mut response = Redirect::to(to).into_response();
+    if let Ok(value) = HeaderValue::from_str(cookie) {
         response.headers_mut().insert(header::SET_COOKIE, value);
     }
-    Ok(response)
+    response
+}
+
+/// The cookie; sent over HTTPS alone where the console is reached by it: by what the configuration
+/// says, or the proxy before it. Anybody may claim to be such a proxy, to their own loss.
+fn cookie(app: &App, headers: &HeaderMap, token: &str, more: &str) -> String {
+    let forwarded = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
+    let public = app.config.public.console_url.as_deref();
+    let secure = if forwarded || public.is_some_and(is_https) { "; Secure" } else { "" };
+    format!("{COOKIE}={token}; Path=/console; HttpOnly; SameSite=Strict{secure}{more}")
+}
+
+fn is_https(url: &str) -> bool {
+    url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
 }

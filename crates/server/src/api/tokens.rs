@@ -77,17 +77,26 @@ pub fn issue(
 /// A token as operators see it.
 #[derive(Serialize)]
 pub struct Shown {
-    token: TokenId,
-    vendor: VendorName,
-    state: &'static str,
-    networks: Vec<Network>,
-    created_at: Timestamp,
-    expires_at: Option<Timestamp>,
-    rotated_at: Option<Timestamp>,
-    revoked_at: Option<Timestamp>,
+    /// What it is called.
+    pub token: TokenId,
+    /// For which vendor.
+    pub vendor: VendorName,
+    /// `live`, `in-grace`, `expired` or `revoked`.
+    pub state: &'static str,
+    /// From where it may come; empty is from anywhere.
+    pub networks: Vec<Network>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends, or ended.
+    pub expires_at: Option<Timestamp>,
+    /// Since when another stands in its place.
+    pub rotated_at: Option<Timestamp>,
+    /// When somebody revoked it.
+    pub revoked_at: Option<Timestamp>,
     /// To the minute.
-    last_used_at: Option<Timestamp>,
-    uses: u64,
+    pub last_used_at: Option<Timestamp>,
+    /// How often it was used.
+    pub uses: u64,
 }
 
 impl Shown {

@@ -26,9 +26,24 @@ pub struct Shown {
     pub now: Timestamp,
 }
 
-/// A page of the console around its content.
+/// A page for those who are logged in.
 pub fn page(title: &str, content: &Markup) -> Markup {
-    let current = |name| (title == name).then_some("page");
+    let ways =
+        [("/console", "Incidents"), ("/console/gateway", "Gateway"), ("/console/access", "Access")];
+    let ways = html! {
+        nav aria-label="Console" {
+            ul {
+                @for (to, name) in ways {
+                    li { a href=(to) aria-current=[(title == name).then_some("page")] { (name) } }
+                }
+                li { form method="post" action="/console/logout" { button { "Log out" } } }
+            }
+        }
+    };
+    around(title, &ways, content)
+}
+
+fn around(title: &str, ways: &Markup, content: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -44,20 +59,7 @@ pub fn page(title: &str, content: &Markup) -> Markup {
                 a .skip href="#content" { "Skip to content" }
                 header {
                     p .brand { a href="/console" { strong { "Cordon" } span { " · Console" } } }
-                    nav aria-label="Console" {
-                        ul {
-                            li {
-                                a href="/console" aria-current=[current("Incidents")] {
-                                    "Incidents"
-                                }
-                            }
-                            li {
-                                a href="/console/gateway" aria-current=[current("Gateway")] {
-                                    "Gateway"
-                                }
-                            }
-                        }
-                    }
+                    (ways)
                 }
                 main #content { (content) }
             }
@@ -101,7 +103,7 @@ pub fn login(wrong: bool) -> Markup {
             button { "Log in" }
         }
     };
-    page(if wrong { WRONG } else { "Log in" }, &content)
+    around(if wrong { WRONG } else { "Log in" }, &Markup::default(), &content)
 }
 
 /// There is no such incident.
@@ -361,6 +363,7 @@ mod tests {
             ("incident_young", incident(&young())),
             ("home", home(&[shown().incident, young().incident])),
             ("home_quiet", home(&[])),
+            ("access", super::super::access::tests::sample()),
             ("login", login(false)),
             ("login_wrong", login(true)),
             ("not_found", not_found()),
