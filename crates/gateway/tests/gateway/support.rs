@@ -9,7 +9,7 @@ use std::time::Duration;
 use connectors::{Connector, connector};
 use gateway::{
     Credential, Egress, Gateway, GatewayKeys, Patience, Registry, Seen, SeenCall, Terms,
-    TokenEntry, VendorEntry, secret_of, token_key,
+    TokenEntry, VendorEntry, token_key,
 };
 use ledger::{Disclosure, Ledger, LedgerKeys};
 use model::{
@@ -519,14 +519,6 @@ impl House {
     /// The first vendor's token.
     pub fn token(&self) -> String {
         self.setups[0].token().expose().clone()
-    }
-
-    /// The first vendor's token as its SDK reads it from the environment.
-    pub fn environment(&self) -> Vec<(&'static str, String)> {
-        let secret_of = |id: &str| secret_of(&self.keys.token, id);
-        let minted = self.setups[0].connector.mint([7; 48], &secret_of);
-        let variables = minted.environment.into_iter();
-        variables.map(|(name, value)| (name, value.expose().clone())).collect()
     }
 
     /// A message to somebody, ready to be changed and sent.
