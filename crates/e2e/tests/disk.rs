@@ -71,7 +71,7 @@ async fn on_a_full_disk_nothing_leaves_and_after_room_was_made_a_restart_goes_on
     let filler = disk.fill();
     let mut sent = BTreeSet::from([person(0)]);
     for number in 1.. {
-        assert!(number < 2_000, "the disk is full, and the record still grows");
+        assert!(number < 20_000, "the disk is full, and the record still grows");
         let answer = call(&shop, &person(number)).await;
         match said(&answer) {
             SENT => drop(sent.insert(person(number))),
@@ -105,7 +105,7 @@ async fn after_a_failed_fdatasync_nothing_leaves_until_a_restart() {
         eprintln!("SKIPPED: this machine has no `strace` that may make system calls fail");
         return;
     }
-    for fault in ["fdatasync:error=EIO", "write:error=ENOSPC", "write:error=EIO"] {
+    for fault in ["fdatasync:error=EIO", "pwrite64:error=ENOSPC", "pwrite64:error=EIO"] {
         let company = Company::found().await;
         let program = company.start().await;
         let shop = company.open_shop(&program).await;

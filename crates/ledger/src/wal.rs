@@ -1,9 +1,9 @@
 //! The write-ahead record: numbered segments of frames, one writer, one `fdatasync` per frame.
 //! Does not know what records do.
 //!
-//! The segment that is written to is longer than its frames: blank bytes lie ahead, so that a commit
-//! does not change the file's length, which would cost the file system a commit of its own. They
-//! are cut off when the segment ends or the ledger is closed.
+//! The segment that is written to is longer than its frames: blank bytes lie ahead, so that a
+//! commit does not change the file's length, which would cost the file system a commit of its own.
+//! They are cut off when the segment ends or the ledger is closed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;

@@ -5,8 +5,8 @@
 //! command is admitted, in the order of the queue; rows are seen by questions once they are
 //! durable; callers go on after that.
 //!
-//! Nobody waits for a refusal, nor for an outcome that leaves a call a disclosure. They are taken in
-//! at once and owed to the disk: the next commit pays, or one of its own a moment later.
+//! Nobody waits for a refusal, nor for an outcome that leaves a call a disclosure. They are taken
+//! in at once and owed to the disk: the next commit pays, or one of its own a moment later.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -29,13 +29,14 @@ fn every_code_has_its_line_in_the_document() {
 
 #[test]
 fn the_document_names_the_versions_that_are_tested() {
+    let document = DOCUMENT.split_whitespace().collect::<Vec<_>>().join(" ");
     let node: serde_json::Value = serde_json::from_str(NODE).expect("a manifest");
     for (name, version) in node["dependencies"].as_object().expect("dependencies") {
         let said = format!("`{name}` {}", version.as_str().expect("a version"));
-        assert!(DOCUMENT.contains(&said), "{said}");
+        assert!(document.contains(&said), "{said}");
     }
     for line in PYTHON.lines() {
         let (name, version) = line.split_once("==").expect("an exact version");
-        assert!(DOCUMENT.contains(&format!("`{name}` {version}")), "{line}");
+        assert!(document.contains(&format!("`{name}` {version}")), "{line}");
     }
 }

@@ -38,7 +38,8 @@ async function outcome(call) {
   try {
     const value = await call();
     // Some SDKs resolve with the error.
-    if (value instanceof Error) throw value;
+    const failed = [value, value?.result].find((one) => one instanceof Error);
+    if (failed) throw failed;
     return { ok: true };
   } catch (error) {
     const { status, statusCode, response, code, $metadata } = error;
