@@ -13,6 +13,9 @@ use serde_json::json;
 
 use crate::args::{Cli, Command, ConnectorCommand, Gateway, GatewayCommand};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -6,6 +6,7 @@ pub(crate) mod shape;
 use std::fmt;
 
 use model::limits;
+use smol_str::SmolStr;
 
 use crate::call::Unreadable;
 
@@ -15,9 +16,9 @@ pub(crate) enum Json {
     Null,
     Flag(bool),
     Number(Box<str>),
-    Text(String),
+    Text(SmolStr),
     List(Vec<Json>),
-    Object(Vec<(String, Json)>),
+    Object(Vec<(SmolStr, Json)>),
 }
 
 /// Reads one whole JSON text (RFC 8259) in UTF-8 without a byte order mark.
@@ -54,7 +55,7 @@ impl Json {
             Some(place) => *place = value,
             None => {
                 if let Self::Object(entries) = self {
-                    entries.push((key.to_owned(), value));
+                    entries.push((key.into(), value));
                 }
             }
         }
@@ -141,16 +142,7 @@ impl Json {
                 out.push(b']');
             }
             Self::Object(entries) => {
-                out.push(b'{');
-                for (index, (key, value)) in entries.iter().enumerate() {
-                    if index > 0 {
-                        out.push(b',');
-                    }
-                    write_text(key, out);
-                    out.push(b':');
-                    value.write(out);
-                }
-                out.push(b'}');
+                write_object(entries.iter().map(|(key, value)| (key.as_str(), value)), out);
             }
         }
     }
@@ -170,7 +162,31 @@ impl fmt::Debug for Json {
     }
 }
 
+/// These entries as an object.
+pub(crate) fn write_object<'a>(
+    entries: impl Iterator<Item = (&'a str, &'a Json)>,
+    out: &mut Vec<u8>,
+) {
+    out.push(b'{');
+    for (index, (key, value)) in entries.enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_text(key, out);
+        out.push(b':');
+        value.write(out);
+    }
+    out.push(b'}');
+}
+
 fn write_text(text: &str, out: &mut Vec<u8>) {
+    let plain = |byte: &u8| *byte >= b' ' && *byte != b'"' && *byte != b'\\';
+    if text.as_bytes().iter().all(plain) {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
     serde_json::to_writer(out, text).expect("a text is written to memory");
 }
 
@@ -312,7 +328,7 @@ impl Parser<'_> {
         Ok(Json::Number(self.text[start..self.at].into()))
     }
 
-    fn string(&mut self) -> Result<String, Unreadable> {
+    fn string(&mut self) -> Result<SmolStr, Unreadable> {
         self.at += 1;
         let mut out = String::new();
         loop {
@@ -321,13 +337,17 @@ impl Parser<'_> {
                 .iter()
                 .position(|&byte| byte == b'"' || byte == b'\\' || byte < b' ')
                 .ok_or_else(|| self.wrong("a text is not closed"))?;
-            out.push_str(&self.text[self.at..self.at + plain]);
+            let part = &self.text[self.at..self.at + plain];
             self.at += plain;
-            match rest[plain] {
-                b'"' => {
-                    self.at += 1;
-                    return Ok(out);
+            if rest[plain] == b'"' {
+                self.at += 1;
+                if out.is_empty() {
+                    return Ok(part.into());
                 }
+                return Ok((out + part).into());
+            }
+            out.push_str(part);
+            match rest[plain] {
                 b'\\' => out.push(self.escape()?),
                 _ => return Err(self.wrong("a text has a control character")),
             }

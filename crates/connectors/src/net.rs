@@ -2,8 +2,10 @@
 //! does not see is not shown to be absent.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
-use memchr::{memchr_iter, memmem};
+use aho_corasick::{AhoCorasick, Input};
+use memchr::memchr_iter;
 use model::{Email, Identifier, Phone, limits};
 
 use crate::call::Party;
@@ -33,6 +35,11 @@ const SECRETS: [(&str, usize); 12] = [
     ("xoxb-", 30),
     ("xoxp-", 30),
 ];
+
+/// The beginnings of [`SECRETS`], in its order.
+static BEGINNINGS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    AhoCorasick::new(SECRETS.map(|(begin, _)| begin)).expect("a few short patterns")
+});
 
 /// Parts of names of keys.
 const FIELDS: [&str; 10] = [
@@ -94,7 +101,7 @@ impl Net {
                 self.named.insert(Identifier::Phone(number));
             }
         }
-        self.secret |= SECRETS.iter().any(|(begin, length)| holds(text, begin, *length));
+        self.secret |= holds_secret(text);
     }
 
     /// What deserves a look, beside whom the call is for and who sends it.
@@ -153,15 +160,22 @@ fn numbers(text: &str) -> impl Iterator<Item = Phone> {
     })
 }
 
-/// Whether a word of at least this length begins so.
-fn holds(text: &str, begin: &str, length: usize) -> bool {
+/// Whether a word begins as a secret does and is as long as one.
+fn holds_secret(text: &str) -> bool {
     let bytes = text.as_bytes();
-    memmem::find_iter(bytes, begin).any(|at| {
+    let mut from = 0;
+    while let Some(found) = BEGINNINGS.find(Input::new(bytes).span(from..bytes.len())) {
+        let (begin, length) = SECRETS[found.pattern().as_usize()];
+        let at = found.start();
         let word = |byte: &&u8| byte.is_ascii_graphic() && !b"<>\"'".contains(byte);
         let starts = at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
         let long = begin.starts_with('-') || bytes[at..].iter().take_while(word).count() >= length;
-        starts && long
-    })
+        if starts && long {
+            return true;
+        }
+        from = at + 1;
+    }
+    false
 }
 
 /// Whether a key's name says that its value is a secret or a number of an identity.

@@ -245,7 +245,7 @@ impl Stamp {
             }
         };
         if let Some(attributes) = attributes {
-            attributes.set(REFERENCE, Json::Text(reference.to_owned()));
+            attributes.set(REFERENCE, Json::Text(reference.into()));
         }
         let text = header_safe(&String::from_utf8_lossy(&object.to_bytes()));
         if text.len() > limit {

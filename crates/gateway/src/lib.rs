@@ -204,7 +204,9 @@ impl Gateway {
     /// As [`Gateway::run`], of a request that has its id already.
     async fn run_as(&self, call: CallId, arrival: Arrival) -> (Account, Result<Reply, Refused>) {
         let mut account = Account::of(&self.cx.world, call);
-        let result = match surviving(carry(&self.cx, &mut account, arrival)).await {
+        // On the heap, since what is around it is moved: it is large.
+        let carried = Box::pin(carry(&self.cx, &mut account, arrival));
+        let result = match surviving(carried).await {
             Some(result) => result,
             None => self.end_in_doubt(&mut account).await,
         };

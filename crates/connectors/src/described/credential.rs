@@ -165,7 +165,7 @@ impl Credential {
         if !always && body.get(key).is_none() {
             return Ok(None);
         }
-        body.set(key, Json::Text(credential.expose().clone()));
+        body.set(key, Json::Text(credential.expose().as_str().into()));
         Ok(Some(Secret::new(body.to_bytes())))
     }
 }

@@ -1,6 +1,8 @@
 //! A body in whichever way a vendor takes it, as one tree: JSON, a form, or the parts of a
 //! multipart form.
 
+use smol_str::SmolStr;
+
 use crate::call::{Outbound, Unreadable};
 use crate::form;
 use crate::json::{self, Json};
@@ -55,7 +57,7 @@ impl Document {
             Kind::Json => document.json = json::parse(request.body)?,
             Kind::Form => {
                 let pairs = form::parse(request.body)?.into_iter();
-                document.json = gathered(pairs.map(|(key, value)| (key, Json::Text(value))));
+                document.json = gathered(pairs.map(|(key, value)| (key, Json::Text(value.into()))));
             }
             Kind::Multipart => {
                 let boundary = media.parameter("boundary").ok_or(Unreadable::ContentType)?;
@@ -65,7 +67,7 @@ impl Document {
                 document.json = gathered(parts.map(|(index, part)| {
                     let value = part.text().map_or_else(
                         || Json::Number(index.to_string().into()),
-                        |text| Json::Text(text.to_owned()),
+                        |text| Json::Text(text.into()),
                     );
                     (part.name.clone(), value)
                 }));
@@ -106,13 +108,12 @@ impl Document {
     }
 }
 
-/// A media type and its parameters, all names in lower case.
 /// One object of all pairs; what stands several times becomes a list in the place of the first.
 pub(super) fn gathered(pairs: impl Iterator<Item = (String, Json)>) -> Json {
-    let mut entries: Vec<(String, Json)> = Vec::new();
+    let mut entries: Vec<(SmolStr, Json)> = Vec::new();
     for (key, value) in pairs {
         match entries.iter_mut().find(|(known, _)| *known == key) {
-            None => entries.push((key, value)),
+            None => entries.push((key.into(), value)),
             Some((_, Json::List(items))) => items.push(value),
             Some((_, first)) => {
                 let earlier = std::mem::replace(first, Json::Null);

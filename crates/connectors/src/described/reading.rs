@@ -6,6 +6,7 @@ use std::mem;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::{Email, Field, FieldSet, Identifier, ListName, Phone, limits};
+use smol_str::SmolStr;
 
 use super::document::Document;
 use super::keys::{Node, Role, Scope};
@@ -80,7 +81,7 @@ impl<'a> Reader<'a> {
 
     /// Reads a value from the path or the query.
     pub fn beside(&mut self, at: &str, role: Role, value: &str) -> Result<(), Unreadable> {
-        self.within(at, |reader| reader.role(role, &Json::Text(value.to_owned())))
+        self.within(at, |reader| reader.role(role, &Json::Text(value.into())))
     }
 
     /// Ends the walk.
@@ -134,7 +135,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn object(&mut self, node: &Node, entries: &[(String, Json)]) -> Result<(), Unreadable> {
+    fn object(&mut self, node: &Node, entries: &[(SmolStr, Json)]) -> Result<(), Unreadable> {
         for (key, value) in entries {
             self.within(shown(key), |reader| match node.key(key) {
                 Some((child, None)) => reader.value(child, value),

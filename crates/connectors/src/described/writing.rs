@@ -2,6 +2,7 @@
 //! into its messages.
 
 use model::{Field, FieldAction, FieldSet, Identifier, limits};
+use smol_str::SmolStr;
 
 use super::document::Document;
 use super::keys::{Node, Role, Scope};
@@ -147,7 +148,8 @@ impl Writer<'_> {
                 };
                 let mut parsed = json::parse(text.as_bytes())?;
                 let kept = self.value(inside, &mut parsed)?;
-                *text = String::from_utf8(parsed.to_bytes()).expect("JSON is written in UTF-8");
+                let written = String::from_utf8(parsed.to_bytes());
+                *text = written.expect("JSON is written in UTF-8").into();
                 Ok(kept)
             }
             json => node.role.map_or(Ok(true), |role| self.role(role, json)),
@@ -197,7 +199,7 @@ impl Writer<'_> {
                     written.map_or_else(|| Ok(Vec::new()), |body| body.write(self.changes))?;
                 if json.has("body") {
                     let text = String::from_utf8(body).expect("bodies within a body are text");
-                    json.set("body", Json::Text(text));
+                    json.set("body", Json::Text(text.into()));
                 }
                 Ok(true)
             }
@@ -241,7 +243,7 @@ impl Writer<'_> {
             }
             json => {
                 if let Some(text) = json.scalar().filter(|text| !text.is_empty()) {
-                    *json = Json::Text((self.changes.replace)(action, field, text));
+                    *json = Json::Text((self.changes.replace)(action, field, text).into());
                 }
             }
         }
@@ -264,7 +266,7 @@ impl Writer<'_> {
                         .filter(|_| action.replaces())
                         .map(|name| (self.changes.replace)(action, Field::Name, &name));
                 }
-                *text = mailbox::write(&boxes);
+                *text = mailbox::write(&boxes).into();
             }
             _ => {}
         }
@@ -291,7 +293,7 @@ fn put(json: &mut Json, within: &[String], place: &Place, text: Option<&str>) {
     let Some((key, rest)) = within.split_first() else {
         match (&place.pair, json) {
             (None, json) => match text {
-                Some(text) => json.set(&place.key, Json::Text(text.to_owned())),
+                Some(text) => json.set(&place.key, Json::Text(text.into())),
                 None => json.remove(&place.key),
             },
             (Some((name, value)), Json::List(items)) => {
@@ -301,7 +303,8 @@ fn put(json: &mut Json, within: &[String], place: &Place, text: Option<&str>) {
                 });
                 if let Some(text) = text {
                     let entry = [(name, place.key.as_str()), (value, text)];
-                    let entry = entry.map(|(key, text)| (key.clone(), Json::Text(text.to_owned())));
+                    let entry =
+                        entry.map(|(key, text)| (SmolStr::new(key), Json::Text(text.into())));
                     items.push(Json::Object(entry.to_vec()));
                 }
             }

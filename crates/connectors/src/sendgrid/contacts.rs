@@ -152,7 +152,7 @@ fn change(contact: &mut Json, changes: &Changes<'_>) -> Result<(), Unreadable> {
                 let replaced = value.map(|value| (changes.replace)(action, field, value));
                 // What is cut off could not be turned back.
                 match replaced.filter(|text| text.chars().count() <= characters) {
-                    Some(replaced) => contact.set(key, Json::Text(replaced)),
+                    Some(replaced) => contact.set(key, Json::Text(replaced.into())),
                     None => contact.remove(key),
                 }
             }
@@ -177,7 +177,7 @@ fn change_custom(contact: &mut Json, changes: &Changes<'_>) {
             entries.retain(|(_, value)| value.text().is_some());
             for (_, value) in entries {
                 if let Json::Text(text) = value {
-                    *text = (changes.replace)(action, Field::Custom, text);
+                    *text = (changes.replace)(action, Field::Custom, text).into();
                 }
             }
         }

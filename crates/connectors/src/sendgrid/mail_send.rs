@@ -107,7 +107,7 @@ impl MailSend {
             }
             stamp_header(personalization, recipients.len(), &reference);
             let Some(own) = personalization.get_mut("custom_args") else { continue };
-            own.set(REFERENCE, Json::Text(reference));
+            own.set(REFERENCE, Json::Text(reference.into()));
             if merged_bytes(shared.as_ref(), own) > limits::CUSTOM_ARGS_BYTES {
                 let limit = limits::CUSTOM_ARGS_BYTES;
                 return Err(Unreadable::TooMany { what: "bytes of custom arguments", limit });
@@ -129,7 +129,7 @@ fn stamp_header(personalization: &mut Json, recipients: usize, reference: &str) 
         personalization.set("headers", Json::Object(Vec::new()));
     }
     if let Some(headers) = personalization.get_mut("headers") {
-        headers.set(REFERENCE_HEADER, Json::Text(reference.to_owned()));
+        headers.set(REFERENCE_HEADER, Json::Text(reference.into()));
     }
 }
 
@@ -143,11 +143,12 @@ fn merged_bytes(shared: Option<&Json>, own: &Json) -> usize {
     let mut merged = BTreeMap::new();
     for holder in shared.into_iter().chain([own]) {
         if let Json::Object(entries) = holder {
-            merged.extend(entries.iter().map(|(key, value)| (key, value)));
+            merged.extend(entries.iter().map(|(key, value)| (key.as_str(), value)));
         }
     }
-    let entries = merged.into_iter().map(|(key, value)| (key.clone(), value.clone()));
-    Json::Object(entries.collect()).to_bytes().len()
+    let mut written = Vec::new();
+    json::write_object(merged.into_iter(), &mut written);
+    written.len()
 }
 
 fn change_names(message: &mut Json, changes: &Changes<'_>) {
@@ -163,7 +164,7 @@ fn change_names(message: &mut Json, changes: &Changes<'_>) {
                 match name.filter(|_| action.replaces()) {
                     Some(name) => {
                         let replaced = (changes.replace)(action, Field::Name, name);
-                        recipient.set("name", Json::Text(replaced));
+                        recipient.set("name", Json::Text(replaced.into()));
                     }
                     _ => recipient.remove("name"),
                 }
@@ -180,7 +181,8 @@ fn change_custom(holder: &mut Json, changes: &Changes<'_>) {
                 let text = value.scalar().map(str::to_owned);
                 let text =
                     text.unwrap_or_else(|| String::from_utf8_lossy(&value.to_bytes()).into_owned());
-                *value = Json::Text((changes.replace)(action, Field::Custom, &text));
+                let replaced = (changes.replace)(action, Field::Custom, &text);
+                *value = Json::Text(replaced.into());
             }
         }
         _ => holder.remove("custom_args"),

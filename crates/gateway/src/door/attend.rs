@@ -104,7 +104,7 @@ pub(super) async fn answer<A: Answers>(
     held: impl Send + 'static,
 ) -> Answered {
     let task = tokio::spawn(async move {
-        let answered = answers.answer(request, facts).await;
+        let answered = Box::pin(answers.answer(request, facts)).await;
         drop(held);
         answered
     });
