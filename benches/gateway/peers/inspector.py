@@ -32,7 +32,7 @@ class Inspector(service.ExternalProcessorServicer):
 
 
 server = grpc.server(
-    futures.ThreadPoolExecutor(max_workers=64),
+    futures.ThreadPoolExecutor(max_workers=256),
     options=[("grpc.max_receive_message_length", 64 << 20)],
 )
 service.add_ExternalProcessorServicer_to_server(Inspector(sys.argv[2]), server)

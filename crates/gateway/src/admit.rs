@@ -13,6 +13,7 @@ use policy::Policy;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::authenticate::{Addressed, Caller, addressed, authenticate, check_host};
+use crate::aws_chunked;
 use crate::body::{Held, collect, unpack};
 use crate::cx::Cx;
 use crate::door::Facts;
@@ -115,7 +116,7 @@ async fn admit_caller(
     request: Request<Incoming>,
     facts: Facts,
 ) -> Result<Admitted, Refused> {
-    let (parts, mut body) = request.into_parts();
+    let (mut parts, mut body) = request.into_parts();
     let registry = cx.registry.load_full();
     let addressed = addressed(&registry, &facts, parts.uri.path());
     if let Some(first) = addressed.first() {
@@ -156,10 +157,13 @@ async fn admit_caller(
     let room = Room::of(cx, &registry, &workload, &entry.vendor.name);
     room.pace(account, mode)?;
     let stated = Stated::in_headers(&parts.headers)?;
-    let Held { bytes, place } = match early {
+    let Held { bytes, place, checksum } = match early {
         Some(held) => held,
         None => whole(cx, account, &parts.headers, &mut body, cap(operation)).await?,
     };
+    if let Some(checksum) = checksum {
+        aws_chunked::note(&mut parts.headers, checksum);
+    }
     Ok(Admitted {
         vendor: entry.vendor.name.clone(),
         purpose: purpose(known, &entry.vendor.name, &stated),
@@ -322,10 +326,17 @@ async fn whole(
     body: &mut Incoming,
     cap: usize,
 ) -> Result<Held, Refused> {
-    let packed = is_packed(headers)?;
+    let packing = packing(headers)?;
     let held = collect(&cx.bodies, &cx.patience, body, cap).await?;
     account.body_read = true;
-    if packed { unpack(cx, &held.bytes, cap).await } else { Ok(held) }
+    match packing {
+        Packing::None => Ok(held),
+        Packing::Gzip => unpack(cx, &held.bytes, cap).await,
+        Packing::AwsChunked => {
+            let (bytes, checksum) = aws_chunked::open(headers, &held.bytes)?;
+            Ok(Held { bytes, checksum: Some(checksum), ..held })
+        }
+    }
 }
 
 /// A header's value as text, if it stands there once.
@@ -369,16 +380,24 @@ fn cannot_wait(headers: &HeaderMap) -> bool {
     headers.get(HOLD).is_some_and(|value| value.as_bytes() == b"queue")
 }
 
-/// Whether the body is gzip. Any other encoding is refused in every mode.
-fn is_packed(headers: &HeaderMap) -> Result<bool, Refused> {
+/// What a body is packed in.
+enum Packing {
+    None,
+    Gzip,
+    AwsChunked,
+}
+
+/// What the body is packed in. Any other encoding is refused in every mode.
+fn packing(headers: &HeaderMap) -> Result<Packing, Refused> {
     let mut given = headers.get_all(header::CONTENT_ENCODING).iter();
     let Some(value) = given.next() else {
-        return Ok(false);
+        return Ok(Packing::None);
     };
     let encoding = value.as_bytes().trim_ascii().to_ascii_lowercase();
     match (encoding.as_slice(), given.next()) {
-        (b"identity", None) => Ok(false),
-        (b"gzip", None) => Ok(true),
+        (b"identity", None) => Ok(Packing::None),
+        (b"gzip", None) => Ok(Packing::Gzip),
+        (aws_chunked::ENCODING, None) => aws_chunked::check(headers).map(|()| Packing::AwsChunked),
         _ => Err(Refused::EncodingUnknown),
     }
 }

@@ -11,6 +11,7 @@ use model::limits;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
+use crate::aws_chunked::Checksum;
 use crate::cx::{Cx, Patience};
 use crate::refused::Refused;
 
@@ -21,6 +22,8 @@ type Bodies = Arc<Semaphore>;
 pub(crate) struct Held {
     pub bytes: Bytes,
     pub place: Option<OwnedSemaphorePermit>,
+    /// What stood behind it, if it came so.
+    pub checksum: Option<Checksum>,
 }
 
 /// Reads a body to its end.
@@ -61,7 +64,7 @@ async fn collect_frames(
         }
         bytes.extend_from_slice(&data);
     }
-    Ok(Held { bytes: bytes.freeze(), place })
+    Ok(Held { bytes: bytes.freeze(), place, checksum: None })
 }
 
 /// Waits for room for so many bytes more.
@@ -82,7 +85,7 @@ pub(crate) async fn unpack(cx: &Cx, packed: &[u8], cap: usize) -> Result<Held, R
     let mut place = hold(&cx.bodies, &cx.patience, most.min(cap)).await?;
     let bytes = inflate(packed, most, cap)?;
     drop(place.split(place.num_permits().saturating_sub(bytes.len()))); // what it did not grow to
-    Ok(Held { bytes, place: Some(place) })
+    Ok(Held { bytes, place: Some(place), checksum: None })
 }
 
 fn inflate(packed: &[u8], most: usize, cap: usize) -> Result<Bytes, Refused> {

@@ -8,6 +8,7 @@ mod address;
 mod admit;
 mod authenticate;
 mod authority;
+mod aws_chunked;
 mod body;
 mod bucket;
 mod carry;

@@ -67,11 +67,11 @@ pub enum Refused {
     /// The caller went away, or its chunks are broken.
     #[error("the body ended before its end, or its chunks are not well-formed")]
     BodyCut,
-    /// The `Content-Encoding` is not `gzip`.
-    #[error("the only `Content-Encoding` is `gzip`")]
+    /// The `Content-Encoding` is none that is read.
+    #[error("the only `Content-Encoding`s are `gzip` and `aws-chunked` of unsigned chunks")]
     EncodingUnknown,
-    /// The gzip body does not unpack.
-    #[error("the gzip body does not unpack")]
+    /// The body does not unpack.
+    #[error("the body does not unpack as its `Content-Encoding` says")]
     EncodingBroken,
     /// The gzip body grows too much.
     #[error("the gzip body grows to more than {} times its size", limits::DECOMPRESSION_RATIO)]

@@ -140,7 +140,8 @@ impl Sidecar {
         }
         let vendor = vendor_in(parts.uri.path()).ok_or(Refused::VendorUnknown)?;
         let cap = limits::REQUEST_BODY_BYTES;
-        let Held { bytes, place } = collect(&self.bodies, &self.patience, &mut body, cap).await?;
+        let Held { bytes, place, .. } =
+            collect(&self.bodies, &self.patience, &mut body, cap).await?;
         *body_read = true;
         let way = self.way.current();
         let request = self.onwards(parts, bytes, way.tokens.get(&vendor))?;

@@ -17,6 +17,8 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const SKEW_SECONDS: i64 = 15 * 60;
 const CONTENT_HASH: &str = "x-amz-content-sha256";
 const DATE: &str = "x-amz-date";
+/// What stands for the hash of a body that is not signed.
+const UNSIGNED: [&str; 2] = ["UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"];
 
 /// A vendor's credential: `<key id>:<secret>`, with the region behind another colon where the host
 /// does not say it.
@@ -100,7 +102,7 @@ pub(crate) fn signer(service: &str, asking: &Asking<'_>) -> Option<String> {
     }
     let actual = hex_digest(asking.body);
     let hash = (asking.header)(CONTENT_HASH).unwrap_or(&actual);
-    if hash != "UNSIGNED-PAYLOAD" && hash != actual {
+    if !UNSIGNED.contains(&hash) && hash != actual {
         return None;
     }
     let canonical = Canonical {
