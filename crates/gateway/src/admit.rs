@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use connectors::smtp::SUBMIT;
 use connectors::{Connector, Operation, OwnedOutbound};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, header};
 use hyper::body::Incoming;
 use model::{Mode, OperationName, Purpose, VendorName, Workload, WorkloadName, limits};
@@ -130,12 +131,7 @@ async fn admit_caller(
     if addressed.is_empty() {
         return Err(Refused::VendorUnknown);
     }
-    let mut early = None;
-    if addressed.iter().any(|one| one.entry.connector.token_in_body()) {
-        let caps = addressed.iter().map(|one| cap(one.operation(&parts.method)));
-        let cap = caps.max().unwrap_or_default();
-        early = Some(whole(cx, account, &parts.headers, &mut body, cap).await?);
-    }
+    let early = early(cx, account, &addressed, &parts, &mut body).await?;
     let seen_body = early.as_ref().map_or(&[][..], |held| &held.bytes);
     let caller = authenticate(cx, &registry, &facts, addressed, &parts, seen_body);
     let Caller { addressed: Addressed { entry, path }, workload, tokens } =
@@ -316,6 +312,22 @@ fn know_vendor(account: &mut Account, entry: &VendorEntry) {
 /// The largest body that is taken for it.
 fn cap(operation: Option<&Operation>) -> usize {
     operation.map_or(limits::REQUEST_BODY_BYTES, |operation| operation.body_bytes)
+}
+
+/// The body, where who calls can be told by it alone.
+async fn early(
+    cx: &Cx,
+    account: &mut Account,
+    addressed: &[Addressed<'_>],
+    parts: &Parts,
+    body: &mut Incoming,
+) -> Result<Option<Held>, Refused> {
+    if !addressed.iter().any(|one| one.entry.connector.token_in_body()) {
+        return Ok(None);
+    }
+    let caps = addressed.iter().map(|one| cap(one.operation(&parts.method)));
+    let cap = caps.max().unwrap_or_default();
+    whole(cx, account, &parts.headers, body, cap).await.map(Some)
 }
 
 /// Reads the body to its end and unpacks it.

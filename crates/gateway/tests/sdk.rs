@@ -15,6 +15,9 @@ mod office;
 #[path = "sdk/mail.rs"]
 mod mail_clients;
 
+#[path = "sdk/chunks.rs"]
+mod chunks;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -335,6 +338,16 @@ async fn check_tunnel(
     let setup = Setup::of(vendor.name, vendor.credential, double.url());
     let fields = Field::ALL.iter().copied().collect();
     let house = house(Setup { fields, ..setup }).await;
+    let way = tunnel(&house).await;
+    let said = run_by(&house, program, script, vendor.usual, &way).await;
+    assert_eq!(said.first().expect("a case")["ok"], true, "{said:?}");
+    check_arrived(vendor, &house, &[vendor.usual], &double.got());
+    check_ledger(&house, [&recordings[vendor.usual]].into_iter());
+}
+
+/// Lets the house's vendor be reached by its own name through a proxy; gives back the environment
+/// of a program that is to go that way.
+async fn tunnel(house: &House) -> Vec<(&'static str, String)> {
     let mut registry = house.registry();
     let entry = registry.vendors.values().next().expect("one vendor");
     let host = entry.hosts().into_iter().next().expect("a host");
@@ -348,7 +361,7 @@ async fn check_tunnel(
     let bundle = house.ledger_dir.path().join("ca.pem");
     std::fs::write(&bundle, &made.root).expect("written");
     let bundle = bundle.to_str().expect("text");
-    let way = [
+    [
         ("CORDON_VENDOR", format!("https://{host}").as_str()),
         ("HTTPS_PROXY", &proxy),
         // Twilio for Node knows no other.
@@ -359,11 +372,8 @@ async fn check_tunnel(
         ("REQUESTS_CA_BUNDLE", bundle),
         ("NODE_EXTRA_CA_CERTS", bundle),
     ]
-    .map(|(name, value)| (name, value.to_owned()));
-    let said = run_by(&house, program, script, vendor.usual, &way).await;
-    assert_eq!(said.first().expect("a case")["ok"], true, "{said:?}");
-    check_arrived(vendor, &house, &[vendor.usual], &double.got());
-    check_ledger(&house, [&recordings[vendor.usual]].into_iter());
+    .map(|(name, value)| (name, value.to_owned()))
+    .to_vec()
 }
 
 /// A house at the time of the SDKs, which sign it.
