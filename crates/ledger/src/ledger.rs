@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 
 use anyhow::Context as _;
@@ -21,15 +21,16 @@ use crate::disclosure::{
 use crate::exposure::{Exposure, Holdings, Question, fields_in_run, fields_in_tail};
 use crate::lock::Lock;
 use crate::manifest::{Manifest, key_check};
-use crate::outcomes::Outcomes;
+use crate::owed::Owed;
 use crate::people::{Forgotten, Indexed};
 use crate::queue::Queue;
+use crate::record::Record;
 use crate::refusal::{LedgerDown, OpenRefused};
 use crate::sealer::{Request, Sealed, Sealer};
 use crate::state::State;
 use crate::status::{Counters, LedgerStatus, Recovered};
 use crate::wal::{FIRST_SEGMENT, Wal};
-use crate::writer::{Command, Reply, VendorErasure, Writer};
+use crate::writer::{Command, Reply, VendorErasure, Writer, settlement};
 use crate::{disk, log};
 
 /// The disclosure ledger. Cheap to clone; closed, with all that was acknowledged on disk, when the
@@ -46,6 +47,7 @@ pub struct LedgerKeys {
 struct Inner {
     shared: Arc<Shared>,
     identifier: MacKey,
+    world: World,
     commands: Option<mpsc::Sender<Command>>,
     requests: SyncSender<Request>,
     writer: Option<JoinHandle<()>>,
@@ -57,7 +59,7 @@ struct Inner {
 pub struct Shared {
     state: RwLock<State>,
     pub counters: Counters,
-    pub outcomes: Outcomes,
+    owed: Owed,
     /// A segment is sealed beyond this size; [`limits::LEDGER_SEGMENT_BYTES`] but in tests.
     pub segment_bytes: u64,
 }
@@ -70,11 +72,18 @@ impl Shared {
         self.state.read().expect(POISONED)
     }
 
-    /// The state with every outcome that was handed in before, to ask. Blocking, for as long as the
-    /// writer's present `fdatasync` takes.
+    /// The state with every outcome that was handed in before, to ask.
     pub fn settled(&self) -> RwLockReadGuard<'_, State> {
-        self.outcomes.catch_up();
+        drop(self.catch_up());
         self.read()
+    }
+
+    /// Lets questions see all that was handed in. Gives back what of it is not on disk.
+    pub fn catch_up(&self) -> MutexGuard<'_, Vec<Record>> {
+        self.owed.take_in(|records| {
+            let mut state = self.write();
+            records.iter().for_each(|record| state.take_in(record));
+        })
     }
 
     /// The state, to change.
@@ -126,8 +135,8 @@ impl Ledger {
         counters.segments.store(replayed.segments.max(1), std::sync::atomic::Ordering::Relaxed);
         counters.segment_bytes.store(wal.bytes(), std::sync::atomic::Ordering::Relaxed);
         let segment_bytes = limits::LEDGER_SEGMENT_BYTES;
-        let (state, outcomes) = (RwLock::new(state), Outcomes::default());
-        let shared = Arc::new(Shared { state, counters, outcomes, segment_bytes });
+        let (state, owed) = (RwLock::new(state), Owed::default());
+        let shared = Arc::new(Shared { state, counters, owed, segment_bytes });
         Ok((Self::start(dir, shared, manifest, wal, keys, world, lock)?, recovered))
     }
 
@@ -147,8 +156,8 @@ impl Ledger {
         }
         let manifest = first_manifest(&identifier, &world);
         let (state, counters) = (RwLock::default(), Counters::default());
-        let outcomes = Outcomes::default();
-        let shared = Arc::new(Shared { state, counters, outcomes, segment_bytes });
+        let owed = Owed::default();
+        let shared = Arc::new(Shared { state, counters, owed, segment_bytes });
         let keys = LedgerKeys { identifier };
         Self::start(dir, shared, manifest, wal, keys, world, lock).expect("starts")
     }
@@ -164,14 +173,13 @@ impl Ledger {
     ) -> anyhow::Result<Self> {
         let (commands, queue) = mpsc::channel(limits::LEDGER_QUEUE_FRAMES);
         let (requests, sealing) = sync_channel(16);
-        let (sealer, writer_world) = (requests.clone(), world.clone());
+        let sealer = requests.clone();
         let writer = Writer {
             shared: shared.clone(),
             wal,
             queue: Queue::new(queue),
             sealer,
-            world: writer_world,
-            owed: Vec::new(),
+            world: world.clone(),
         };
         let sealer = Sealer {
             shared: shared.clone(),
@@ -181,7 +189,7 @@ impl Ledger {
             attempt: manifest.number,
             manifest,
             pending: None,
-            world,
+            world: world.clone(),
         };
         let spawn = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let writer = spawn("ledger-writer").spawn(move || writer.run());
@@ -189,6 +197,7 @@ impl Ledger {
         Ok(Self(Arc::new(Inner {
             shared,
             identifier: keys.identifier,
+            world,
             commands: Some(commands),
             requests,
             writer: Some(writer.context("starting the writer")?),
@@ -216,11 +225,9 @@ impl Ledger {
     /// When the ledger is down; the call then counts as disclosed.
     pub async fn settle(&self, call: CallId, outcome: Outcome) -> Result<(), LedgerDown> {
         if matches!(outcome, Outcome::NotSent { .. }) {
-            return self.command(|reply| Command::Settle(call, outcome, Some(reply))).await;
+            return self.command(|reply| Command::Settle(call, outcome, reply)).await;
         }
-        self.send(Command::Settle(call, outcome, None)).await?;
-        self.0.shared.outcomes.hand_in();
-        Ok(())
+        self.owe(Record::Settled(settlement(call, outcome, self.0.world.now()))).await
     }
 
     /// Records a call that did not leave. Does not wait until it is durable.
@@ -228,7 +235,7 @@ impl Ledger {
     /// # Errors
     /// When the ledger is down.
     pub async fn refuse(&self, refused: RefusedCall) -> Result<(), LedgerDown> {
-        self.send(Command::Refuse(refused)).await
+        self.owe(Record::Refused(refused)).await
     }
 
     /// Records a part of what a vendor holds already.
@@ -453,8 +460,26 @@ impl Ledger {
     }
 
     async fn send(&self, command: Command) -> Result<(), LedgerDown> {
-        let commands = self.0.commands.as_ref().ok_or(LedgerDown)?;
-        commands.send(command).await.map_err(|_| LedgerDown)
+        self.writer()?.send(command).await.map_err(|_| LedgerDown)
+    }
+
+    fn writer(&self) -> Result<&mpsc::Sender<Command>, LedgerDown> {
+        let writer = self.0.commands.as_ref().filter(|commands| !commands.is_closed());
+        writer.ok_or(LedgerDown)
+    }
+
+    /// Hands a record in for which nobody waits, unless too many are owed already.
+    async fn owe(&self, record: Record) -> Result<(), LedgerDown> {
+        let writer = self.writer()?;
+        match self.0.shared.owed.hand_in(record) {
+            // The writer learns of the first. A full queue means that it is about to write.
+            1 => drop(writer.try_send(Command::Pay(None))),
+            many if many > limits::LEDGER_QUEUE_FRAMES => {
+                return self.command(|reply| Command::Pay(Some(reply))).await;
+            }
+            _ => {}
+        }
+        Ok(())
     }
 }
 

@@ -40,7 +40,7 @@ mod ledger;
 mod lock;
 mod log;
 mod manifest;
-mod outcomes;
+mod owed;
 mod parquet_file;
 mod people;
 mod queue;

@@ -5,8 +5,7 @@
 //! command is admitted, in the order of the queue; rows are seen by questions once they are
 //! durable; callers go on after that.
 //!
-//! Nobody waits for a refusal, nor for an outcome that leaves a call a disclosure. They are taken
-//! in at once and owed to the disk: the next commit pays, or one of its own a moment later.
+//! What is owed (`owed.rs`) goes first into the next commit, or into one of its own a moment later.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,7 +23,7 @@ use model::{
 
 use crate::codec::Encoder;
 use crate::corrections::Corrections;
-use crate::disclosure::{Import, Intent, IntentRow, Outcome, RefusedCall, Settled};
+use crate::disclosure::{Import, Intent, IntentRow, Outcome, Settled};
 use crate::frame;
 use crate::ledger::Shared;
 use crate::people::{Changes, Forgotten, Indexed, People};
@@ -42,8 +41,9 @@ pub type Reply<T> = oneshot::Sender<T>;
 /// What callers ask of the writer.
 pub enum Command {
     Intend(Intent, Reply<()>),
-    Settle(CallId, Outcome, Option<Reply<()>>),
-    Refuse(RefusedCall),
+    Settle(CallId, Outcome, Reply<()>),
+    /// Makes durable what is owed: soon, or before the reply.
+    Pay(Option<Reply<()>>),
     Import(Import, Reply<()>),
     Erase(VendorErasure, Reply<()>),
     Forget(Vec<IdentifierHash>, Reply<Forgotten>),
@@ -54,7 +54,7 @@ pub enum Command {
 impl Command {
     /// Whether its caller waits until it is durable.
     fn is_awaited(&self) -> bool {
-        !matches!(self, Self::Settle(_, _, None) | Self::Refuse(_))
+        !matches!(self, Self::Pay(None))
     }
 }
 
@@ -106,8 +106,6 @@ pub struct Writer {
     pub queue: Queue,
     pub sealer: SyncSender<Request>,
     pub world: World,
-    /// Records that are taken in, for which nobody waits, and that are not on disk yet.
-    pub owed: Vec<Record>,
 }
 
 impl Writer {
@@ -117,7 +115,6 @@ impl Writer {
             self.shared.counters.down.store(true, Ordering::SeqCst);
             tracing::error!(%error, "the ledger is down: a record could not be made durable");
         }
-        self.shared.outcomes.end();
         // Dropping the queue lets everybody who waits, or comes later, know.
     }
 
@@ -126,13 +123,9 @@ impl Writer {
         loop {
             let mut commands = Vec::new();
             let woken = self.queue.take(&mut commands, BATCH_COMMANDS, due);
-            self.owe(&mut commands);
-            let due_by = *due.get_or_insert_with(|| Instant::now() + OWED);
-            let waits = woken == Woken::Commands
-                && commands.is_empty()
-                && self.owed.len() < BATCH_COMMANDS
-                && Instant::now() < due_by;
-            if waits {
+            commands.retain(Command::is_awaited);
+            if woken == Woken::Commands && commands.is_empty() {
+                due.get_or_insert_with(|| Instant::now() + OWED);
                 continue;
             }
             due = None;
@@ -141,29 +134,6 @@ impl Writer {
                 return self.wal.end();
             }
         }
-    }
-
-    /// Takes in the commands for which nobody waits, and leaves the others.
-    fn owe(&mut self, commands: &mut Vec<Command>) {
-        let now = self.world.now();
-        let owed =
-            commands.extract_if(.., |command| !command.is_awaited()).map(|command| match command {
-                Command::Settle(call, outcome, _) => {
-                    Record::Settled(settlement(call, outcome, now))
-                }
-                Command::Refuse(refused) => Record::Refused(refused),
-                _ => unreachable!("somebody waits for it"),
-            });
-        let owed: Vec<Record> = owed.collect();
-        if owed.is_empty() {
-            return;
-        }
-        let outcomes = owed.iter().filter(|record| matches!(record, Record::Settled(_))).count();
-        let mut state = self.shared.write();
-        owed.iter().for_each(|record| state.take_in(record));
-        drop(state);
-        self.shared.outcomes.take_in(outcomes as u64);
-        self.owed.extend(owed);
     }
 
     /// Commands in order; a rotation ends a batch.
@@ -209,10 +179,14 @@ impl Writer {
     /// Makes all records durable, those that are owed first: in one frame, or in as few as they
     /// fit.
     fn commit(&mut self, admitted: &[Admitted]) -> std::io::Result<()> {
-        let owed = std::mem::take(&mut self.owed);
+        let owed = std::mem::take(&mut *self.shared.catch_up());
+        self.write_all(owed.iter().chain(admitted.iter().flat_map(|one| &one.records)))
+    }
+
+    fn write_all<'a>(&mut self, records: impl Iterator<Item = &'a Record>) -> std::io::Result<()> {
         let mut waiting = Encoder::default();
         let mut one = Encoder::default();
-        for record in owed.iter().chain(admitted.iter().flat_map(|one| &one.records)) {
+        for record in records {
             one.bytes.clear();
             record.encode(&mut one);
             if waiting.bytes.len() + one.bytes.len() > frame::RECORD_BYTES {
@@ -237,6 +211,11 @@ impl Writer {
 
     /// Ends the segment and freezes the tail. Nothing when the segment is empty.
     fn rotate(&mut self) -> std::io::Result<Option<Rotated>> {
+        let shared = self.shared.clone();
+        // Until the end: what the tail has seen must be in the segments that it is sealed for.
+        let mut owed = shared.catch_up();
+        self.write_all(owed.iter())?;
+        owed.clear();
         if self.wal.bytes() == 0 {
             return Ok(None);
         }
@@ -298,10 +277,11 @@ fn admit(state: &mut State, command: Command, now: Timestamp, world: &World) -> 
             }
             Admitted::new(changes.records().collect(), reply, indexed)
         }
-        Command::Settle(call, outcome, Some(reply)) => {
+        Command::Settle(call, outcome, reply) => {
             Admitted::new(vec![Record::Settled(settlement(call, outcome, now))], reply, ())
         }
-        Command::Settle(_, _, None) | Command::Refuse(_) => unreachable!("they are owed"),
+        Command::Pay(Some(reply)) => Admitted::new(Vec::new(), reply, ()),
+        Command::Pay(None) => unreachable!("nobody waits for it"),
         Command::Rotate(_) => unreachable!("a batch ends before it"),
     }
 }
@@ -373,7 +353,8 @@ impl Part {
     }
 }
 
-fn settlement(call: CallId, outcome: Outcome, at: Timestamp) -> Settlement {
+/// What came of a call, as a record.
+pub fn settlement(call: CallId, outcome: Outcome, at: Timestamp) -> Settlement {
     let (settled, status, message, code) = match outcome {
         Outcome::Sent { status, message } => (Settled::Sent, Some(status), message, None),
         Outcome::NotSent { code } => (Settled::NotSent, None, None, Some(code.into())),
