@@ -35,6 +35,9 @@ pub enum Usage {
     /// No scenario has this name, and no file either.
     #[error("there is no scenario `{0}`")]
     NoScenario(String),
+    /// Tokens and people's data would go to the gateway in the clear.
+    #[error("`{0}` is no URL that begins with `https://`")]
+    UpstreamInTheClear(String),
 }
 
 impl Coded for Usage {
@@ -42,11 +45,18 @@ impl Coded for Usage {
         match self {
             Self::Unreadable { .. } | Self::NoText(_) => "file-unreadable",
             Self::NoScenario(_) => "scenario-unknown",
+            Self::UpstreamInTheClear(_) => "upstream-in-the-clear",
         }
     }
 
     fn hint(&self) -> Option<String> {
-        matches!(self, Self::NoScenario(_)).then(|| "`cordon drill list` shows them".into())
+        match self {
+            Self::NoScenario(_) => Some("`cordon drill list` shows them".into()),
+            Self::UpstreamInTheClear(_) => {
+                Some("the gateway speaks TLS with `[gateway.tls]`".into())
+            }
+            Self::Unreadable { .. } | Self::NoText(_) => None,
+        }
     }
 }
 

@@ -94,10 +94,19 @@ fn text(value: &Value) -> String {
         Value::Array(items) if items.is_empty() => "none".to_owned(),
         Value::Object(pairs) if pairs.is_empty() => "none".to_owned(),
         Value::Array(items) if items.iter().all(|item| !item.is_object()) => {
-            items.iter().map(text).collect::<Vec<_>>().join(",")
+            match items.iter().map(setting).collect::<Option<Vec<_>>>() {
+                Some(settings) => settings.join(" "),
+                None => items.iter().map(text).collect::<Vec<_>>().join(","),
+            }
         }
         other => other.to_string(),
     }
+}
+
+/// A variable and its value, as a shell takes them: `NAME=value`.
+fn setting(value: &Value) -> Option<String> {
+    let [name, value] = value.as_array()?.as_slice() else { return None };
+    Some(format!("{}={}", name.as_str()?, value.as_str()?))
 }
 
 /// Keys and values, the keys as they are in JSON.
@@ -115,7 +124,8 @@ fn pairs(object: &Map<String, Value>, indent: usize) -> String {
     object.iter().map(pair).collect()
 }
 
-/// Rows in columns, in the order of the first row's keys; nested values as short JSON.
+/// Rows in columns, in the order of the first row's keys; nested values as short JSON. What is
+/// shown this once, a token, is shown whole.
 fn table(rows: &[Value]) -> String {
     let Some(first) = rows.first() else {
         return "none\n".to_owned();
@@ -124,7 +134,10 @@ fn table(rows: &[Value]) -> String {
         return rows.iter().map(|row| format!("{}\n", text(row))).collect();
     };
     let cells = |row: &Value| {
-        let cell = |name| short(&text(row.get(name).unwrap_or(&Value::Null)));
+        let cell = |name: &String| {
+            let cell = text(row.get(name).unwrap_or(&Value::Null));
+            if name == "environment" { cell } else { short(&cell) }
+        };
         columns.iter().map(cell).collect::<Vec<_>>()
     };
     let lines: Vec<_> = std::iter::once(columns.clone()).chain(rows.iter().map(cells)).collect();

@@ -7,6 +7,7 @@ use serde_json::json;
 use server::sidecar::{self, Place, SidecarFiles};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::Usage;
 use crate::args::{Global, Sidecar};
 
 /// Starts, says where it listens, and stops cleanly.
@@ -16,6 +17,9 @@ pub async fn run(args: Sidecar, global: &Global) -> Result<ExitCode> {
     let mut interrupted = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
     let Sidecar { upstream, listen, socket, ca, certificate, key, tokens, .. } = args;
     let upstream = upstream.context("`--sidecar` needs `--upstream`")?;
+    if !upstream.starts_with("https://") {
+        return Err(Usage::UpstreamInTheClear(upstream).into());
+    }
     let files = SidecarFiles { ca, certificate: certificate.zip(key), tokens };
     let place = socket.map_or(Place::Address(listen), Place::Socket);
     let ready = sidecar::open(&upstream, files, place).await?;
