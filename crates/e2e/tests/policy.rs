@@ -278,3 +278,31 @@ async fn actions_fit_their_fields_and_tokens_are_turned_back_on_record() {
     let asked = engineer.post("/api/v1/vendors/sendgrid/detokenise", &body).await;
     assert_eq!(refusal(asked), (403, "not-permitted".into()));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_may_contain_is_not_contained_by_way_of_an_incident_either() {
+    let company = Company::found().await;
+    let program = company.start().await;
+    company.open_shop(&program).await;
+    set(
+        &company,
+        "@id(\"hands-off\")\nforbid (principal, action == Action::\"contain\", \
+         resource == Vendor::\"sendgrid\");\n",
+    )
+    .await;
+    let forbidden = (403, "policy-forbids".to_owned());
+    let stop = json!({ "switch": "stop" });
+    let switched = program.admin.post("/api/v1/vendors/sendgrid/switch", &stop).await;
+    assert_eq!(refusal(switched), forbidden);
+    let declare = json!({ "vendor": "sendgrid", "title": "suspicion" });
+    let declared = program.admin.post("/api/v1/incidents", &declare).await.expect("declared");
+    let path = format!("/api/v1/incidents/{}/commands", declared["id"].as_str().expect("an id"));
+    for command in [
+        json!({ "command": "run-step", "action": "delete-api-keys" }),
+        json!({ "command": "approve-lift" }),
+    ] {
+        assert_eq!(refusal(program.admin.post(&path, &command).await), forbidden, "{command}");
+    }
+    let note = json!({ "command": "skip-step", "action": "delete-api-keys", "why": "x" });
+    program.admin.post(&path, &note).await.expect("what contains nothing is no question of it");
+}

@@ -144,6 +144,26 @@ impl Operator {
         tx.audit(&format!("operator/{}", self.name), verb, subject, &detail)
     }
 
+    /// Asks the policy in force whether they may do this.
+    ///
+    /// # Errors
+    /// When they may not; a policy that forbids it is named.
+    pub fn may(&self, app: &App, act: Act<'_>) -> Result<(), ApiError> {
+        let roles: Vec<&str> = self.roles.iter().map(|role| role.name()).collect();
+        let question =
+            OperatorQuestion { operator: &self.name, roles: &roles, act, at: app.world.now() };
+        match app.gateway.registry().policy.allow(&question) {
+            Ok(()) => Ok(()),
+            Err(OperatorDenied::NotPermitted) => Err(not_permitted(&self.name)),
+            Err(denied) => {
+                let (code, message) = (denied.code(), denied.to_string());
+                Err(ApiError::refused(StatusCode::FORBIDDEN, code, message).hint(
+                    "`cordon policy show` prints it; an admin changes it with `cordon policy set`",
+                ))
+            }
+        }
+    }
+
     /// The same person as an incident sees them.
     pub fn actor(&self) -> incident::Actor {
         let roles = self.roles.iter().flat_map(|role| role.in_incidents().iter().copied());
@@ -156,25 +176,12 @@ impl Operator {
 pub struct Asking(Operator);
 
 impl Asking {
-    /// Asks the policy in force whether they may do this.
+    /// The operator, if [`Operator::may`] says so.
     ///
     /// # Errors
-    /// When they may not; a policy that forbids it is named.
+    /// As [`Operator::may`].
     pub fn may(self, app: &App, act: Act<'_>) -> Result<Operator, ApiError> {
-        let Self(operator) = self;
-        let roles: Vec<&str> = operator.roles.iter().map(|role| role.name()).collect();
-        let question =
-            OperatorQuestion { operator: &operator.name, roles: &roles, act, at: app.world.now() };
-        match app.gateway.registry().policy.allow(&question) {
-            Ok(()) => Ok(operator),
-            Err(OperatorDenied::NotPermitted) => Err(not_permitted(&operator.name)),
-            Err(denied) => {
-                let (code, message) = (denied.code(), denied.to_string());
-                Err(ApiError::refused(StatusCode::FORBIDDEN, code, message).hint(
-                    "`cordon policy show` prints it; an admin changes it with `cordon policy set`",
-                ))
-            }
-        }
+        self.0.may(app, act).map(|()| self.0)
     }
 }
 

@@ -3,7 +3,8 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use incident::{Author, Command, Incident};
-use model::{IncidentId, Reach, VendorName, Window, limits};
+use model::{IncidentId, Reach, Switch, VendorName, Window, limits};
+use policy::Act;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -88,13 +89,23 @@ pub async fn show_incident(
 }
 
 /// Gives the incident one command of its state machine. Which role may give which is the machine's
-/// own table; approving is for somebody else than the author.
+/// own table; approving is for somebody else than the author. What cuts the vendor off further, or
+/// lets it back, is asked of the policy besides.
 pub async fn command_incident(
     by: Operator,
     State(app): State<App>,
     Path(id): Path<IncidentId>,
     Json(command): Json<Command>,
 ) -> Answer<Json<Incident>> {
+    let switch = match &command {
+        Command::RunStep { .. } => Some(Switch::Stop),
+        Command::ApproveLift => Some(Switch::Open),
+        _ => None,
+    };
+    if let Some(switch) = switch {
+        let vendor = &respond::load(&app, id).await?.vendor;
+        by.may(&app, Act::Contain { vendor, switch })?;
+    }
     let (actor, command_verb) = (by.actor(), respond::verb(&command));
     let incident = respond::command(&app, id, vec![command], actor, move |tx, incident| {
         by.audit(tx, &incident.id.to_string(), json!({ "command": command_verb }))
