@@ -201,6 +201,7 @@ impl<'a> Bench<'a> {
         let seconds = if round == 0 { 2 } else { self.plan.seconds };
         let seen =
             throughput::measure(&target, self.plan.connections, seconds, &self.places.peers)?;
+        ensure!(way != Way::Cordon || seen.failed() == 0, "Cordon refused some: {seen:?}");
         let elapsed = began.elapsed().as_secs_f64();
         let cpu = self.cpu(way).saturating_sub(cpu);
         let others = (machine::busy()? - busy).saturating_sub(ours().saturating_sub(own));

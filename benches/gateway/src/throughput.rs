@@ -27,13 +27,19 @@ pub struct Throughput {
 }
 
 impl Throughput {
-    /// Requests per second.
+    /// Accepted requests per second.
     pub fn rate(&self) -> f64 {
-        self.requests as f64 / self.seconds
+        (self.requests - self.refused) as f64 / self.seconds
+    }
+
+    /// Requests that were not accepted.
+    pub fn failed(&self) -> u64 {
+        self.refused + self.broken
     }
 }
 
-/// Loads a target for so long. Fails unless every request was accepted.
+/// Loads a target for so long. Fails unless 99 of 100 requests were accepted: a peer may turn a few
+/// away when it is full, which then count for nothing.
 pub fn measure(
     target: &Target,
     connections: u32,
@@ -53,7 +59,7 @@ pub fn measure(
     let last = text.lines().next_back().context("`wrk` said nothing")?;
     let measured: Throughput =
         serde_json::from_str(last).with_context(|| format!("`wrk` said: {text}"))?;
-    let failed = measured.refused + measured.broken;
-    ensure!(failed == 0 && measured.requests > 0, "requests failed: {measured:?}");
+    let mostly = measured.failed() * 100 <= measured.requests;
+    ensure!(mostly && measured.requests > 0, "requests failed: {measured:?}");
     Ok(measured)
 }

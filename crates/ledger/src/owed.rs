@@ -1,5 +1,5 @@
-//! What is owed to the disk: refusals, and outcomes that leave a call a disclosure. Nobody waits for
-//! them: questions see them at once, and the writer pays with its next commit.
+//! What is owed to the disk: refusals, and outcomes that leave a call a disclosure. Nobody waits
+//! for them: questions see them at once, and the writer pays with its next commit.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

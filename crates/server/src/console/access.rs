@@ -36,11 +36,11 @@ fn table_of_credentials(credentials: &[(VendorName, Credential)]) -> Markup {
         table {
             thead {
                 tr {
-                    th scope="col" { "Vendor" }
-                    th scope="col" { "Source" }
-                    th scope="col" { "State" }
-                    th scope="col" { "Changed" }
-                    th scope="col" { "Confirmed" }
+                    th scope="col" { "vendor" }
+                    th scope="col" { "source" }
+                    th scope="col" { "state" }
+                    th scope="col" { "changed" }
+                    th scope="col" { "confirmed" }
                 }
             }
             tbody {
@@ -66,13 +66,13 @@ fn table_of_tokens(tokens: &[(WorkloadName, Vec<Token>)]) -> Markup {
         table {
             thead {
                 tr {
-                    th scope="col" { "Workload" }
-                    th scope="col" { "Vendor" }
-                    th scope="col" { "Token" }
-                    th scope="col" { "State" }
-                    th scope="col" { "Until" }
-                    th scope="col" { "Uses" }
-                    th scope="col" { "Last used" }
+                    th scope="col" { "workload" }
+                    th scope="col" { "vendor" }
+                    th scope="col" { "token" }
+                    th scope="col" { "state" }
+                    th scope="col" { "until" }
+                    th scope="col" { "uses" }
+                    th scope="col" { "last used" }
                 }
             }
             tbody {

@@ -114,8 +114,8 @@ fn table(caption: &str, head: &[&str], numbers: usize, rows: &[(&Row, Vec<Markup
             table {
                 caption { (caption) }
                 thead { tr {
-                    th scope="col" { "Workload" }
-                    th scope="col" { "Vendor" }
+                    th scope="col" { "workload" }
+                    th scope="col" { "vendor" }
                     @for (column, name) in head.iter().enumerate() {
                         th class=[class(column)] scope="col" { (name) }
                     }
