@@ -2,6 +2,7 @@
 //! Decides nothing.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
@@ -131,9 +132,9 @@ impl Ledger {
             unsettled: state.status().unsettled,
         };
         let counters = Counters::default();
-        counters.manifest.store(manifest.number, std::sync::atomic::Ordering::Relaxed);
-        counters.segments.store(replayed.segments.max(1), std::sync::atomic::Ordering::Relaxed);
-        counters.segment_bytes.store(wal.bytes(), std::sync::atomic::Ordering::Relaxed);
+        counters.manifest.store(manifest.number, Ordering::Relaxed);
+        counters.segments.store(replayed.segments.max(1), Ordering::Relaxed);
+        counters.segment_bytes.store(wal.bytes(), Ordering::Relaxed);
         let segment_bytes = limits::LEDGER_SEGMENT_BYTES;
         let (state, owed) = (RwLock::new(state), Owed::default());
         let shared = Arc::new(Shared { state, counters, owed, segment_bytes });
@@ -449,7 +450,7 @@ impl Ledger {
     pub fn status(&self) -> LedgerStatus {
         let mut status = self.0.shared.settled().status();
         self.0.shared.counters.fill(&mut status);
-        status.down |= self.0.commands.as_ref().is_none_or(mpsc::Sender::is_closed);
+        status.down = self.writer().is_err();
         status
     }
 
@@ -464,7 +465,9 @@ impl Ledger {
     }
 
     fn writer(&self) -> Result<&mpsc::Sender<Command>, LedgerDown> {
-        let writer = self.0.commands.as_ref().filter(|commands| !commands.is_closed());
+        // The writer says that it fails before it hangs up.
+        let failed = self.0.shared.counters.down.load(Ordering::SeqCst);
+        let writer = self.0.commands.as_ref().filter(|writer| !failed && !writer.is_closed());
         writer.ok_or(LedgerDown)
     }
 

@@ -73,7 +73,6 @@ impl Counters {
     /// Fills in what the counters know.
     pub fn fill(&self, status: &mut LedgerStatus) {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        status.down = self.down.load(Ordering::Relaxed);
         status.manifest = read(&self.manifest);
         status.segments = read(&self.segments);
         status.bytes += read(&self.segment_bytes);
