@@ -295,6 +295,15 @@ async fn what_nobody_may_contain_is_not_contained_by_way_of_an_incident_either()
     let switched = program.admin.post("/api/v1/vendors/sendgrid/switch", &stop).await;
     assert_eq!(refusal(switched), forbidden);
     let declare = json!({ "vendor": "sendgrid", "title": "suspicion" });
+    let change = async |actions: Value| {
+        let body = json!({ "automatic": actions });
+        let path = "/api/v1/vendors/sendgrid";
+        program.admin.json(Method::PATCH, path, Some(&body)).await.expect("changed");
+    };
+    change(json!(["cut-gateway"])).await;
+    let declared = program.admin.post("/api/v1/incidents", &declare).await;
+    assert_eq!(refusal(declared), forbidden, "a step would run by itself");
+    change(json!([])).await;
     let declared = program.admin.post("/api/v1/incidents", &declare).await.expect("declared");
     let path = format!("/api/v1/incidents/{}/commands", declared["id"].as_str().expect("an id"));
     for command in [

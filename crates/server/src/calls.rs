@@ -72,10 +72,10 @@ pub struct Wanted {
 
 impl Wanted {
     fn has(&self, line: &Line) -> bool {
-        let is = |wanted: bool| wanted;
-        is(self.workload.is_none() || self.workload == line.workload)
-            && is(self.vendor.is_none() || self.vendor == line.vendor)
-            && is(!self.refused || line.code.is_some())
+        let Self { workload, vendor, refused, after: _ } = self;
+        (workload.is_none() || *workload == line.workload)
+            && (vendor.is_none() || *vendor == line.vendor)
+            && (!refused || line.code.is_some())
     }
 }
 

@@ -42,12 +42,18 @@ pub struct NewIncident {
     reach: Reach,
 }
 
+/// Declares an incident. Where steps run by themselves then, that is containing, of which the
+/// policy is asked.
 pub async fn declare_incident(
     by: Operator,
     State(app): State<App>,
     Json(new): Json<NewIncident>,
 ) -> Answer<(StatusCode, Json<Incident>)> {
-    let world = app.world.clone();
+    let (world, name) = (app.world.clone(), new.vendor.clone());
+    let vendor = app.store.read(move |tx| tx.vendor(&name)).await?;
+    if !vendor.automatic.is_empty() {
+        by.may(&app, Act::Contain { vendor: &vendor.name, switch: Switch::Stop })?;
+    }
     let (incident, effects) = app
         .store
         .write(move |tx| {
